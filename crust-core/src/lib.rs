@@ -1,0 +1,61 @@
+//! The traits and types that every part of Crust shares.
+//!
+//! Write a transport or a discovery against this crate alone; a node of the `crust` crate takes it as a value:
+//!
+//! - [`Transport`] dials and listens; [`Listener`], [`Incoming`] and [`Connection`] are what it gives.
+//! - [`Discovery`] announces this node and finds others.
+//! - [`PeerId`] names a peer, [`Addr`] a place to dial, [`Contact`] both; [`PeerRecord`] is what a peer signs about
+//!   itself.
+//! - [`rt`] is tasks, time and blocking work, the same under each runtime.
+//! - [`codec`], [`FrameCodec`] and [`varint`] turn values into bytes and back.
+//!
+//! Feature `test-util` adds an in-memory transport, a simulated network, and the suites that every implementer runs.
+//!
+//! # A transport in short
+//!
+//! ```
+//! use crust_core::{Addr, Connection, DialOpts, Incoming, Listener, Transport, TransportError, async_trait};
+//!
+//! #[derive(Debug)]
+//! struct Nowhere;
+//!
+//! #[async_trait]
+//! impl Transport for Nowhere {
+//!     fn schemes(&self) -> &[&'static str] {
+//!         &["nowhere"]
+//!     }
+//!
+//!     async fn dial(&self, addr: &Addr, _: &DialOpts) -> Result<Connection, TransportError> {
+//!         Err(TransportError::Unreachable { addr: addr.clone() })
+//!     }
+//!
+//!     async fn listen(&self, addr: &Addr) -> Result<Listener, TransportError> {
+//!         Ok(Listener::from_accept(addr.clone(), (), |()| std::future::pending()))
+//!     }
+//! }
+//! ```
+
+mod addr;
+pub mod codec;
+mod connection;
+mod discovery;
+mod frame;
+mod listener;
+mod peer_id;
+mod record;
+pub mod rt;
+mod transport;
+pub mod varint;
+
+pub use async_trait::async_trait;
+
+pub use self::{
+    addr::{Addr, AddrError, Contact, ContactError},
+    connection::Connection,
+    discovery::{Announcement, DialOutcome, Discovery, DiscoveryError, FoundPeer, FoundPeers},
+    frame::{FrameCodec, FrameError},
+    listener::{Incoming, Listener},
+    peer_id::{PeerId, PeerIdError},
+    record::{PeerRecord, RecordError, SIGNATURE_LEN, SignedRecord, Signer, Verifier},
+    transport::{DialOpts, Role, Transport, TransportError},
+};

@@ -1,0 +1,1 @@
+//! Whole-node tests of Crust: several nodes, several processes. The tests are in `tests/tests`.
