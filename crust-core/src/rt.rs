@@ -211,8 +211,9 @@ mod backend {
     fn pool() -> &'static ThreadPool {
         static POOL: OnceLock<ThreadPool> = OnceLock::new();
         POOL.get_or_init(|| {
-            let builder = || ThreadPoolBuilder::new().name_prefix("crust-").to_owned();
-            builder()
+            let mut builder = ThreadPoolBuilder::new();
+            builder.name_prefix("crust-");
+            builder
                 .create()
                 .expect("the system gives a thread for each core")
         })
