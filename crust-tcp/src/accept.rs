@@ -70,17 +70,23 @@ fn connection(
     (local, remote): (Addr, Addr),
     options: StreamOptions,
 ) -> Result<Connection, TransportError> {
-    if !ACCEPTED_INHERIT {
-        options.set_on(&stream);
-    }
-    match Async::new_nonblocking(stream) {
-        Ok(stream) => Ok(Connection::new(Stream(stream), local, remote)),
+    match prepare(stream, options) {
+        Ok(stream) => Ok(Connection::new(stream, local, remote)),
         Err(error) => Err(TransportError::from_io(&remote, error)),
     }
 }
 
+/// Makes an accepted socket one to read and write.
+pub(crate) fn prepare(stream: TcpStream, options: StreamOptions) -> io::Result<Stream> {
+    if !ACCEPTED_INHERIT {
+        options.set_on(&stream);
+    }
+    Async::new_nonblocking(stream).map(Stream)
+}
+
+/// Accepts with the one system call that also makes the new socket non-blocking.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn accept_nonblocking(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) fn accept_nonblocking(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     use rustix::net::{SocketFlags, acceptfrom_with};
 
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -89,8 +95,9 @@ fn accept_nonblocking(listener: &TcpListener) -> io::Result<(TcpStream, SocketAd
     Ok((TcpStream::from(socket), remote.try_into()?))
 }
 
+/// Accepts, and makes the new socket non-blocking.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn accept_nonblocking(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) fn accept_nonblocking(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, remote) = listener.accept()?;
     stream.set_nonblocking(true)?;
     Ok((stream, remote))

@@ -80,18 +80,22 @@ impl<'a> Dial<'a> {
     }
 
     async fn connect(&self, remote: SocketAddr) -> Result<Connection, TransportError> {
-        let socket = new_socket(remote).map_err(|error| self.failed(error))?;
-        if let Some(from) = self.from {
-            from.bind(&socket, remote)?;
-        }
-        self.options.set_on(&socket);
-        let connected = connected(socket, remote).await;
+        let connected = connected(self.socket(remote)?, remote).await;
         let (stream, local) = connected.map_err(|error| self.failed(error))?;
         Ok(Connection::new(
             Stream(stream),
             to_addr(local),
             to_addr(remote),
         ))
+    }
+
+    fn socket(&self, remote: SocketAddr) -> Result<Socket, TransportError> {
+        let socket = new_socket(remote).map_err(|error| self.failed(error))?;
+        if let Some(from) = self.from {
+            from.bind(&socket, remote)?;
+        }
+        self.options.set_on(&socket);
+        Ok(socket)
     }
 
     fn failed(&self, error: io::Error) -> TransportError {
@@ -185,4 +189,21 @@ async fn connected(
 fn is_in_progress(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::INPROGRESS | Errno::WOULDBLOCK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dialed_socket_has_its_options() {
+        let addr: Addr = "tcp://127.0.0.1:1".parse().unwrap();
+        let opts = DialOpts::default();
+        for keepalive in [None, Some(std::time::Duration::from_millis(1))] {
+            let dial = Dial::new(&addr, &opts, StreamOptions { keepalive }).unwrap();
+            let socket = dial.socket(addr.socket_addr().unwrap()).unwrap();
+            assert!(socket.tcp_nodelay().unwrap());
+            assert_eq!(socket.keepalive().unwrap(), keepalive.is_some());
+        }
+    }
 }
