@@ -87,11 +87,13 @@ struct Wheel<T> {
 
 impl<T> Wheel<T> {
     /// How far ahead an entry can lie; later ones come out early.
-    const SPAN: Duration = TICK.saturating_mul(SLOTS as u32);
+    const SPAN: Duration = TICK.saturating_mul(SLOTS);
 
     fn new(now: Instant) -> Self {
         Self {
-            slots: std::iter::repeat_with(Vec::new).take(SLOTS).collect(),
+            slots: std::iter::repeat_with(Vec::new)
+                .take(SLOTS as usize)
+                .collect(),
             next: 0,
             next_at: now + TICK,
             len: 0,
@@ -102,9 +104,8 @@ impl<T> Wheel<T> {
         let ahead = at
             .saturating_duration_since(self.next_at)
             .min(Self::SPAN - TICK);
-        let ticks =
-            usize::try_from(ahead.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(SLOTS - 1);
-        self.slots[(self.next + ticks) % SLOTS].push(entry);
+        let ticks = usize::try_from(ahead.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(0);
+        self.slots[(self.next + ticks) % self.slots.len()].push(entry);
         self.len += 1;
     }
 
@@ -112,9 +113,9 @@ impl<T> Wheel<T> {
     fn handle_timeout(&mut self, now: Instant) -> Vec<T> {
         let mut due = Vec::new();
         let mut turned = 0;
-        while self.next_at <= now && turned < SLOTS {
+        while self.next_at <= now && turned < self.slots.len() {
             due.append(&mut std::mem::take(&mut self.slots[self.next]));
-            self.next = (self.next + 1) % SLOTS;
+            self.next = (self.next + 1) % self.slots.len();
             self.next_at += TICK;
             turned += 1;
         }
@@ -132,7 +133,7 @@ impl<T> Wheel<T> {
 }
 
 /// 25.6 s: more than the default time to lose a peer.
-const SLOTS: usize = 256;
+const SLOTS: u32 = 256;
 
 #[cfg(test)]
 mod tests {

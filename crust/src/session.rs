@@ -106,6 +106,20 @@ impl Session {
         poll_fn(|cx| self.0.poll_recv(cx)).await
     }
 
+    /// Measures a round trip now: to the peer's session and back, past everything that is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Ended`] where the session ends before the answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe; the ping may have gone out.
+    pub async fn ping(&self) -> Result<Duration, SendError> {
+        let pong = self.0.want_ping();
+        poll_fn(|cx| self.0.poll_pong(pong, cx)).await
+    }
+
     /// Ends the session: sends what is queued, tells the peer `reason` (256 bytes of it at most), and returns when
     /// that is done or a second has passed.
     ///

@@ -121,10 +121,9 @@ impl State {
 
     /// Nobody reads events: the oldest session that ended is not kept for them.
     fn forget_ended(&mut self) {
-        if let Some(oldest) = self.ready.iter().position(|session| session.has_ended()) {
-            if let Some(session) = self.ready.remove(oldest) {
-                session.inbox.forget();
-            }
+        let oldest = self.ready.iter().position(|session| session.has_ended());
+        if let Some(session) = oldest.and_then(|oldest| self.ready.remove(oldest)) {
+            session.inbox.forget();
         }
     }
 }

@@ -273,6 +273,9 @@ impl Driver {
             }
             Verdict::Ping(token) => self.replies.ping = Some(token),
         }
+        if self.shared.pings.take_wanted() {
+            self.replies.ping = Some(self.liveness.ping(now));
+        }
         Ok(())
     }
 
@@ -501,7 +504,9 @@ impl Inbound<'_> {
                 Ok(())
             }
             Frame::Pong(token) => {
-                self.liveness.on_pong(token, now);
+                if let Some(rtt) = self.liveness.on_pong(token, now) {
+                    self.shared.pings.on_pong(rtt);
+                }
                 Ok(())
             }
             Frame::Confirm | Frame::Hello(_) => Err(protocol("a second hello")),

@@ -58,11 +58,11 @@ impl Liveness {
     }
 
     /// A pong came. One that answers no ping of ours is of no use and no harm.
-    pub(crate) fn on_pong(&mut self, token: u64, now: Instant) {
-        if let Some(ping) = self.ping.take_if(|ping| ping.token == token) {
-            self.rtt
-                .on_sample(now.saturating_duration_since(ping.sent_at));
-        }
+    pub(crate) fn on_pong(&mut self, token: u64, now: Instant) -> Option<Duration> {
+        let ping = self.ping.take_if(|ping| ping.token == token)?;
+        let sample = now.saturating_duration_since(ping.sent_at);
+        self.rtt.on_sample(sample);
+        Some(sample)
     }
 
     /// Says what to do at `now`. Repeated and early calls are harmless.
@@ -74,12 +74,18 @@ impl Liveness {
         if silent < self.ping_after || self.ping.is_some_and(|ping| ping.sent_at >= self.heard_at) {
             return Verdict::Fine;
         }
+        Verdict::Ping(self.ping(now))
+    }
+
+    /// Asks now, whatever the time; gives the token of the ping to send.
+    pub(crate) fn ping(&mut self, now: Instant) -> u64 {
         self.next_token += 1;
+        let token = self.next_token;
         self.ping = Some(Ping {
-            token: self.next_token,
+            token,
             sent_at: now,
         });
-        Verdict::Ping(self.next_token)
+        token
     }
 
     /// When to call [`Liveness::handle_timeout`] next.

@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) max_message: usize,
     pub(crate) inbox: Inbox,
     pub(crate) counters: Counters,
+    pub(crate) pings: Pings,
     /// Wakes the task.
     pub(crate) alarm: Arc<Alarm>,
     /// Whether the hub holds this session in its queue.
@@ -112,6 +113,7 @@ impl Shared {
             max_message: limits.max_message,
             inbox: Inbox::new(limits.window),
             counters: Counters::default(),
+            pings: Pings::default(),
             alarm: Arc::default(),
             in_hub: AtomicBool::new(false),
             hub,
@@ -209,6 +211,7 @@ impl Shared {
         send.incoming = Vec::new();
         let waiters = [send.space.take(), send.end.take()];
         drop(send);
+        wake_all(lock(&self.pings.state).waiters.take());
         waiters.into_iter().for_each(wake_all);
         self.inbox.end(reason.clone());
         self.tell_hub();
@@ -238,6 +241,33 @@ impl Shared {
         }
         if let Some(hub) = self.hub.upgrade() {
             hub.push(self.clone());
+        }
+    }
+
+    /// Asks the task for a ping; tells which pong to wait for.
+    pub(crate) fn want_ping(&self) -> u64 {
+        let next = lock(&self.pings.state).pongs + 1;
+        self.pings.wanted.store(true, Ordering::Release);
+        self.alarm.ring();
+        next
+    }
+
+    /// Waits for that pong.
+    pub(crate) fn poll_pong(
+        &self,
+        pong: u64,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Duration, SendError>> {
+        let mut state = lock(&self.pings.state);
+        if state.pongs >= pong {
+            return Poll::Ready(Ok(state.last));
+        }
+        // Registered before the look at the end, which wakes whoever is registered.
+        state.waiters.register(cx);
+        drop(state);
+        match &lock(&self.send).ended {
+            Some(reason) => Poll::Ready(Err(SendError::Ended(reason.clone()))),
+            None => Poll::Pending,
         }
     }
 
@@ -297,6 +327,38 @@ pub(crate) struct Limits {
     pub(crate) max_message: usize,
     pub(crate) window: u64,
     pub(crate) send_queue: u64,
+}
+
+/// Pings that the application asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Pings {
+    wanted: AtomicBool,
+    state: Mutex<Pongs>,
+}
+
+#[derive(Debug, Default)]
+struct Pongs {
+    /// Pongs so far, and the round trip of the last.
+    pongs: u64,
+    last: Duration,
+    waiters: Waiters,
+}
+
+impl Pings {
+    /// For the task: whether to ping now.
+    pub(crate) fn take_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::AcqRel)
+    }
+
+    /// For the task: a ping was answered.
+    pub(crate) fn on_pong(&self, rtt: Duration) {
+        let mut state = lock(&self.state);
+        state.pongs += 1;
+        state.last = rtt;
+        let waiters = state.waiters.take();
+        drop(state);
+        wake_all(waiters);
+    }
 }
 
 /// What is counted.
