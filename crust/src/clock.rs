@@ -105,7 +105,8 @@ impl<T> Wheel<T> {
             .saturating_duration_since(self.next_at)
             .min(Self::SPAN - TICK);
         let ticks = usize::try_from(ahead.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(0);
-        self.slots[(self.next + ticks) % self.slots.len()].push(entry);
+        let slot = (self.next + ticks) % self.slots.len();
+        self.slots[slot].push(entry);
         self.len += 1;
     }
 
