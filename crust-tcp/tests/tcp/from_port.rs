@@ -1,4 +1,8 @@
 //! Dialing from the listener's port.
+#![cfg_attr(
+    not(unix),
+    expect(unused_imports, reason = "most need a port that is shared")
+)]
 
 use crust_core::{Addr, Connection, Listener, Transport, TransportError, rt};
 use crust_tcp::TcpTransport;
