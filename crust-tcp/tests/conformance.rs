@@ -1,9 +1,6 @@
 //! The laws of a transport, over each kind of address.
 
-use crust_core::conformance::{
-    check,
-    transport::{Subject, dial_from_a_listener_comes_from_its_address},
-};
+use crust_core::conformance::transport::Subject;
 use crust_tcp::TcpTransport;
 
 mod ipv4 {
@@ -21,10 +18,12 @@ mod by_name {
 /// Windows shares the port of a wildcard listener only.
 #[cfg(unix)]
 #[test]
-fn dial_from_a_listener_comes_from_it() {
+fn dial_from_a_listener_comes_from_its_address() {
+    use crust_core::conformance::{check, transport};
+
     for ip in ["127.0.0.1", ipv6_or_ipv4(), "localhost"] {
         let subject = over(ip);
-        let law = dial_from_a_listener_comes_from_its_address(&subject);
+        let law = transport::dial_from_a_listener_comes_from_its_address(&subject);
         check(ip, subject.limit(), law);
     }
 }
