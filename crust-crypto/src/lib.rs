@@ -46,6 +46,7 @@
 mod channel;
 mod cipher;
 mod driver;
+mod epoch;
 mod handshake;
 mod identity;
 mod identity_file;
@@ -53,6 +54,7 @@ mod kdf;
 mod keys;
 mod mask;
 mod network_key;
+mod noise;
 mod payload;
 mod pkcs8;
 mod random;
@@ -64,12 +66,11 @@ pub use self::{
     channel::Channel,
     cipher::Cipher,
     driver::handshake,
+    epoch::{HEADER_LEN, MAX_PLAINTEXT, RECORD_OVERHEAD, TAG_LEN},
     handshake::{Handshake, HandshakeError, Keyed},
     identity::{Ed25519Verifier, Identity},
     identity_file::IdentityError,
     keys::Keys,
     network_key::NetworkKey,
-    record::{
-        HEADER_LEN, MAX_PLAINTEXT, Opened, Opener, RECORD_OVERHEAD, RecordError, Sealer, TAG_LEN,
-    },
+    record::{Opened, Opener, RecordError, Sealer},
 };

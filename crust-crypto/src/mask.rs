@@ -5,10 +5,11 @@ use thiserror::Error;
 
 use crate::{
     cipher::Cipher,
+    epoch::{HEADER_LEN, RECORD_OVERHEAD, TAG_LEN, is_first_header},
     kdf::Secret,
     network_key::NetworkKey,
     random::Random,
-    record::{HEADER_LEN, Opened, Opener, RECORD_OVERHEAD, Sealer, TAG_LEN, is_first_header},
+    record::{Opened, Opener, Sealer},
 };
 
 /// Wraps the handshake messages of one direction.

@@ -9,7 +9,10 @@ use std::{
 
 use futures::io::AsyncRead;
 
-use crate::record::{HEADER_LEN, MAX_PLAINTEXT, Opened, Opener, RECORD_OVERHEAD, RecordError};
+use crate::{
+    epoch::{HEADER_LEN, MAX_PLAINTEXT, RECORD_OVERHEAD},
+    record::{Opened, Opener, RecordError},
+};
 
 /// Reads records, and holds what came until it is taken.
 pub(super) struct Reader {
