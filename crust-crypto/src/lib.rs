@@ -61,6 +61,8 @@ mod random;
 mod record;
 mod replay;
 mod resolver;
+#[cfg(test)]
+mod vectors;
 
 pub use self::{
     channel::Channel,
