@@ -317,4 +317,4 @@ fn rejected(error: snow::Error) -> HandshakeError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

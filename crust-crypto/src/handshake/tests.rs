@@ -23,16 +23,16 @@ fn zeros() -> Random {
     Random::script(&[0; 200])
 }
 
-fn fixed_dialer() -> Handshake {
+pub(crate) fn fixed_dialer() -> Handshake {
     Handshake::dialer_with(&fixed_keys(1), None, zeros())
 }
 
-fn fixed_listener() -> Handshake {
+pub(crate) fn fixed_listener() -> Handshake {
     Handshake::listener_with(&fixed_keys(2), zeros())
 }
 
 /// The three messages between the two above.
-fn fixed_messages() -> [Vec<u8>; 3] {
+pub(crate) fn fixed_messages() -> [Vec<u8>; 3] {
     let (mut dialer, mut listener) = (fixed_dialer(), fixed_listener());
     let first = dialer.poll_output().unwrap();
     listener.handle_input(&first).unwrap();
