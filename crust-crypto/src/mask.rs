@@ -134,6 +134,9 @@ impl Unwrapper {
         };
         let (len, padded) = text.split_first_chunk().ok_or(MaskError::Malformed)?;
         let len = usize::from(u16::from_be_bytes(*len));
+        if len > MAX_MESSAGE {
+            return Err(MaskError::TooLong);
+        }
         let message = padded.get(..len).ok_or(MaskError::Malformed)?;
         Ok(message.to_vec())
     }
