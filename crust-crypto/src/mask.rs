@@ -147,7 +147,7 @@ impl Unwrapper {
 pub(crate) enum MaskError {
     #[error("the first message was not made with our network key")]
     Key,
-    #[error("the message is longer than its padding allows")]
+    #[error("the message is longer than its record")]
     Malformed,
     #[error("the message was changed on its way")]
     Record,
