@@ -34,7 +34,32 @@ fn handshake_of_both_ends(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| keyed(&dialer, &listener));
 }
 
+/// What a listener pays for a first message of somebody without the network key.
+#[divan::bench]
+fn refuse_junk(bencher: Bencher<'_, '_>) {
+    let keys = keys();
+    bencher.bench_local(|| {
+        let refused = Handshake::listener(&keys).handle_input(black_box(&[7; 80]));
+        assert!(refused.is_err());
+    });
+}
+
 const LENS: [usize; 3] = [100, 1024, 16 * 1024];
+
+/// What a reader pays that closes the gaps between records.
+#[divan::bench(args = LENS)]
+fn seal_and_open_to_aes(bencher: Bencher<'_, '_>, len: usize) {
+    let keys = keys();
+    let (mut near, mut far) = keyed(&keys, &keys);
+    let mut buf = vec![0; GAP + len + RECORD_OVERHEAD];
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        near.sealer.seal(black_box(&mut buf[GAP..]));
+        let opened = far.opener.open_to(black_box(&mut buf), GAP);
+        assert!(matches!(opened, Ok(Opened::Data(_))));
+    });
+}
+
+const GAP: usize = 22;
 
 #[divan::bench(args = LENS)]
 fn seal_aes(bencher: Bencher<'_, '_>, len: usize) {

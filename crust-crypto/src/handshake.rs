@@ -3,19 +3,17 @@
 use std::{fmt, io, mem};
 
 use crust_core::{PeerId, Role};
-use snow::{Builder, HandshakeState};
 use thiserror::Error;
 use tracing::debug;
 
 use crate::{
     cipher::Cipher,
-    kdf::Secret,
     keys::Keys,
     mask::{MaskError, Unwrapper, Wrapper},
-    payload::{PAYLOAD_LEN, Payload, PayloadError, VERSION},
+    noise::Noise,
+    payload::{Payload, PayloadError, VERSION},
     random::Random,
     record::{Opener, Sealer},
-    resolver::Resolver,
 };
 
 /// One end of a handshake: Noise XX, masked by the network key, with proven peer keys.
@@ -46,8 +44,9 @@ impl Handshake {
 
     pub(crate) fn dialer_with(keys: &Keys, expect: Option<PeerId>, random: Random) -> Self {
         let mut wrapper = Wrapper::new(keys.network(), Role::Dialer, random.clone());
-        let mut noise = noise(keys, Role::Dialer, &random);
-        let message = write(&mut noise, &[]).expect("the first message needs no far end");
+        let mut noise = Noise::new(keys.static_key(), Role::Dialer, &random);
+        let message = noise.write(&[]);
+        let message = message.expect("the first message needs no far end");
         let output = Some(wrapper.wrap(&message));
         let state = State::AwaitingAnswer {
             expect,
@@ -138,9 +137,9 @@ impl Handshake {
         if !self.keys.admit(self.unwrapper.salt()) {
             return Err(HandshakeError::Replayed);
         }
-        let mut noise = noise(&self.keys, Role::Listener, &self.random);
-        read(&mut noise, message)?;
-        let answer = write(&mut noise, &self.keys.payload().encode())?;
+        let mut noise = Noise::new(self.keys.static_key(), Role::Listener, &self.random);
+        noise.read(message).map_err(rejected)?;
+        let answer = self.write_payload(&mut noise)?;
         let mut wrapper = Wrapper::new(self.keys.network(), Role::Listener, self.random.clone());
         self.output = Some(wrapper.wrap(&answer));
         Ok(State::AwaitingProof { noise })
@@ -150,7 +149,7 @@ impl Handshake {
     fn on_answer(
         &mut self,
         message: &[u8],
-        mut noise: Box<HandshakeState>,
+        mut noise: Noise,
         mut wrapper: Wrapper,
         expect: Option<PeerId>,
     ) -> Result<State, HandshakeError> {
@@ -161,17 +160,13 @@ impl Handshake {
                 found: remote.peer,
             });
         }
-        let proof = write(&mut noise, &self.keys.payload().encode())?;
+        let proof = self.write_payload(&mut noise)?;
         self.output = Some(wrapper.wrap(&proof));
         Ok(State::Keyed(self.keyed(&mut noise, &remote, Role::Dialer)))
     }
 
     /// The dialer's proof, which ends the handshake.
-    fn on_proof(
-        &self,
-        message: &[u8],
-        mut noise: Box<HandshakeState>,
-    ) -> Result<State, HandshakeError> {
+    fn on_proof(&self, message: &[u8], mut noise: Noise) -> Result<State, HandshakeError> {
         let remote = read_payload(&mut noise, message)?;
         Ok(State::Keyed(self.keyed(
             &mut noise,
@@ -180,9 +175,13 @@ impl Handshake {
         )))
     }
 
-    fn keyed(&self, noise: &mut HandshakeState, remote: &Payload, role: Role) -> Keyed {
-        let (dialer, listener) = noise.dangerously_get_raw_split();
-        let (dialer, listener) = (Secret::new(dialer), Secret::new(listener));
+    fn write_payload(&self, noise: &mut Noise) -> Result<Vec<u8>, HandshakeError> {
+        let payload = self.keys.payload().encode();
+        noise.write(&payload).map_err(rejected)
+    }
+
+    fn keyed(&self, noise: &mut Noise, remote: &Payload, role: Role) -> Keyed {
+        let (dialer, listener) = noise.split();
         let (seal, open) = match role {
             Role::Dialer => (dialer, listener),
             Role::Listener => (listener, dialer),
@@ -265,14 +264,14 @@ enum State {
     /// Dialer: the first message is out.
     AwaitingAnswer {
         expect: Option<PeerId>,
-        noise: Box<HandshakeState>,
+        noise: Noise,
         wrapper: Wrapper,
     },
     /// Listener: nothing has come.
     AwaitingFirst,
     /// Listener: the answer is out.
     AwaitingProof {
-        noise: Box<HandshakeState>,
+        noise: Noise,
     },
     /// The keys were handed out.
     Done,
@@ -299,62 +298,23 @@ impl State {
     }
 }
 
-/// Bound into every message, so that ends which differ in it agree on nothing.
-const PROLOGUE: &[u8] = b"crust v1 handshake";
-const PATTERN: &str = "Noise_XX_25519_ChaChaPoly_SHA256";
-/// The longest Noise message is the second: `e`, encrypted `s` and payload, and the room that snow asks for.
-const NOISE_ROOM: usize = 32 + (32 + 16) + PAYLOAD_LEN + 16;
-
-fn noise(keys: &Keys, role: Role, random: &Random) -> Box<HandshakeState> {
-    let resolver = Resolver {
-        random: random.clone(),
-        static_key: keys.static_key().clone(),
-    };
-    let params = PATTERN
-        .parse()
-        .expect("the pattern is a Noise protocol name");
-    let builder = Builder::with_resolver(params, Box::new(resolver));
-    let builder = builder
-        .local_private_key(keys.static_key().private())
-        .and_then(|builder| builder.prologue(PROLOGUE));
-    let noise = builder.and_then(|builder| match role {
-        Role::Dialer => builder.build_initiator(),
-        Role::Listener => builder.build_responder(),
-    });
-    Box::new(noise.expect("the resolver has what the pattern names"))
+fn read_payload(noise: &mut Noise, message: &[u8]) -> Result<Payload, HandshakeError> {
+    let payload = noise.read(message).map_err(rejected)?;
+    Payload::decode(&payload, noise.remote_static()).map_err(payload_error)
 }
 
-fn write(noise: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, HandshakeError> {
-    let mut message = vec![0; NOISE_ROOM];
-    let len = noise
-        .write_message(payload, &mut message)
-        .map_err(rejected)?;
-    message.truncate(len);
-    Ok(message)
-}
-
-fn read(noise: &mut HandshakeState, message: &[u8]) -> Result<Vec<u8>, HandshakeError> {
-    let mut payload = vec![0; message.len()];
-    let len = noise
-        .read_message(message, &mut payload)
-        .map_err(rejected)?;
-    payload.truncate(len);
-    Ok(payload)
-}
-
-fn read_payload(noise: &mut HandshakeState, message: &[u8]) -> Result<Payload, HandshakeError> {
-    let payload = read(noise, message)?;
-    let static_key = noise.get_remote_static().unwrap_or_default();
-    Payload::decode(&payload, static_key).map_err(|error| {
-        debug!(%error, "handshake payload refused");
-        match error {
-            PayloadError::Version(found) => HandshakeError::Version { found },
-            PayloadError::Malformed | PayloadError::Signature => HandshakeError::Rejected,
-        }
-    })
+fn payload_error(error: PayloadError) -> HandshakeError {
+    debug!(%error, "handshake payload refused");
+    match error {
+        PayloadError::Version(found) => HandshakeError::Version { found },
+        PayloadError::Malformed | PayloadError::Signature => HandshakeError::Rejected,
+    }
 }
 
 fn rejected(error: snow::Error) -> HandshakeError {
     debug!(%error, "handshake message refused");
     HandshakeError::Rejected
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -54,6 +54,13 @@ impl Keys {
         self
     }
 
+    /// Offers AES-256-GCM or not, whatever hardware there is.
+    #[cfg(test)]
+    pub(crate) fn with_aes(mut self, has_aes: bool) -> Self {
+        self.has_aes = has_aes;
+        self
+    }
+
     /// Whose keys these are.
     pub fn peer_id(&self) -> PeerId {
         self.shared.payload.peer

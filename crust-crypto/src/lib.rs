@@ -40,12 +40,13 @@
 //! Those who lay out their own buffers use what is below it: [`Handshake`] is the handshake without I/O,
 //! [`handshake()`] runs it over a stream, and [`Sealer`] and [`Opener`] work on records in place, without allocating.
 //!
-//! Secrets are wiped from memory when they are dropped, but for what ring keeps inside its own key types. What is on
+//! Secrets are wiped from memory when they are dropped, but for what ring and snow keep inside their types. What is on
 //! the wire, byte by byte, is in `docs/protocol.md` of the repository; vectors are in `tests/vectors` of this crate.
 
 mod channel;
 mod cipher;
 mod driver;
+mod epoch;
 mod handshake;
 mod identity;
 mod identity_file;
@@ -53,23 +54,25 @@ mod kdf;
 mod keys;
 mod mask;
 mod network_key;
+mod noise;
 mod payload;
 mod pkcs8;
 mod random;
 mod record;
 mod replay;
 mod resolver;
+#[cfg(test)]
+mod vectors;
 
 pub use self::{
     channel::Channel,
     cipher::Cipher,
     driver::handshake,
+    epoch::{HEADER_LEN, MAX_PLAINTEXT, RECORD_OVERHEAD, TAG_LEN},
     handshake::{Handshake, HandshakeError, Keyed},
     identity::{Ed25519Verifier, Identity},
     identity_file::IdentityError,
     keys::Keys,
     network_key::NetworkKey,
-    record::{
-        HEADER_LEN, MAX_PLAINTEXT, Opened, Opener, RECORD_OVERHEAD, RecordError, Sealer, TAG_LEN,
-    },
+    record::{Opened, Opener, RecordError, Sealer},
 };

@@ -5,10 +5,11 @@ use thiserror::Error;
 
 use crate::{
     cipher::Cipher,
+    epoch::{HEADER_LEN, RECORD_OVERHEAD, TAG_LEN, is_first_header},
     kdf::Secret,
     network_key::NetworkKey,
     random::Random,
-    record::{HEADER_LEN, Opened, Opener, RECORD_OVERHEAD, Sealer, TAG_LEN, is_first_header},
+    record::{Opened, Opener, Sealer},
 };
 
 /// Wraps the handshake messages of one direction.
@@ -133,6 +134,9 @@ impl Unwrapper {
         };
         let (len, padded) = text.split_first_chunk().ok_or(MaskError::Malformed)?;
         let len = usize::from(u16::from_be_bytes(*len));
+        if len > MAX_MESSAGE {
+            return Err(MaskError::TooLong);
+        }
         let message = padded.get(..len).ok_or(MaskError::Malformed)?;
         Ok(message.to_vec())
     }
@@ -143,7 +147,7 @@ impl Unwrapper {
 pub(crate) enum MaskError {
     #[error("the first message was not made with our network key")]
     Key,
-    #[error("the message is longer than its padding allows")]
+    #[error("the message is longer than its record")]
     Malformed,
     #[error("the message was changed on its way")]
     Record,

@@ -9,7 +9,10 @@ use std::{
 
 use futures::io::AsyncRead;
 
-use crate::record::{HEADER_LEN, MAX_PLAINTEXT, Opened, Opener, RECORD_OVERHEAD, RecordError};
+use crate::{
+    epoch::{HEADER_LEN, MAX_PLAINTEXT, RECORD_OVERHEAD},
+    record::{Opened, Opener, RecordError},
+};
 
 /// Reads records, and holds what came until it is taken.
 pub(super) struct Reader {
@@ -124,4 +127,107 @@ const BUF_LEN: usize = 4 * (MAX_PLAINTEXT + RECORD_OVERHEAD);
 
 fn invalid(error: RecordError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use crust_core::rt;
+    use futures::{future::poll_fn, io::Cursor};
+
+    use super::*;
+    use crate::{cipher::Cipher, kdf::Secret, record::Sealer};
+
+    const SECRET: [u8; 32] = [7; 32];
+
+    /// Three texts and a close.
+    fn sealed() -> Vec<u8> {
+        let mut sealer = Sealer::new(Cipher::Aes256Gcm, &Secret::new(SECRET));
+        let mut sealed = Vec::new();
+        for text in ["some ", "text and ", "more"] {
+            let at = sealed.len();
+            sealed.extend([0; HEADER_LEN]);
+            sealed.extend(text.bytes());
+            sealed.resize(at + text.len() + RECORD_OVERHEAD, 0);
+            sealer.seal(&mut sealed[at..]);
+        }
+        let mut close = [0; RECORD_OVERHEAD];
+        sealer.seal_close(&mut close);
+        sealed.extend(close);
+        sealed
+    }
+
+    /// Reads to the end, from bytes of which the first `early` came with the handshake.
+    fn read(bytes: &[u8], early: usize) -> (Vec<u8>, io::Result<usize>) {
+        let opener = Opener::new(Cipher::Aes256Gcm, &Secret::new(SECRET));
+        let mut reader = Reader::new(opener, bytes[..early].to_vec());
+        let mut stream = Cursor::new(&bytes[early..]);
+        let mut text = Vec::new();
+        let end = rt::block_on(async {
+            loop {
+                let mut buf = [0; 4];
+                match poll_fn(|cx| reader.poll_read(Pin::new(&mut stream), cx, &mut buf)).await {
+                    Ok(len) if len > 0 => text.extend(&buf[..len]),
+                    end => return end,
+                }
+            }
+        });
+        (text, end)
+    }
+
+    #[test]
+    fn all_is_read_and_the_close_is_an_end_however_much_came_early() {
+        let sealed = sealed();
+        for early in 0..=sealed.len() {
+            let (text, end) = read(&sealed, early);
+            assert_eq!(
+                (text.as_slice(), end.unwrap()),
+                (&b"some text and more"[..], 0)
+            );
+        }
+    }
+
+    #[test]
+    fn a_cut_anywhere_is_an_error_and_not_an_end() {
+        let sealed = sealed();
+        for len in 0..sealed.len() {
+            let (text, end) = read(&sealed[..len], 0);
+            assert_eq!(end.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            assert!(b"some text and more".starts_with(&text));
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_an_error_and_nothing_wrong_is_read() {
+        let sealed = sealed();
+        for bit in 0..8 * sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let (text, end) = read(&flipped, 0);
+            assert_eq!(end.unwrap_err().kind(), io::ErrorKind::InvalidData);
+            assert!(b"some text and more".starts_with(&text));
+        }
+    }
+
+    /// A stream on which nothing comes.
+    struct Idle;
+
+    impl AsyncRead for Idle {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn no_buffer_is_held_while_nothing_comes() {
+        let opener = Opener::new(Cipher::Aes256Gcm, &Secret::new(SECRET));
+        let mut reader = Reader::new(opener, Vec::new());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let poll = reader.poll_read(Pin::new(&mut Idle), &mut cx, &mut [0; 4]);
+        assert!(poll.is_pending());
+        assert_eq!(reader.buf.capacity(), 0);
+    }
 }

@@ -8,7 +8,10 @@ use std::{
 
 use futures::io::AsyncWrite;
 
-use crate::record::{HEADER_LEN, MAX_PLAINTEXT, RECORD_OVERHEAD, Sealer};
+use crate::{
+    epoch::{HEADER_LEN, MAX_PLAINTEXT, RECORD_OVERHEAD},
+    record::Sealer,
+};
 
 /// Seals what is written, and holds it until the stream takes it.
 pub(super) struct Writer {
