@@ -10,9 +10,6 @@
 //! # fn main() {}
 //! ```
 //!
-//! makes one `#[test]` for each law of [`transport`], named after it; `discovery_conformance!` does the same for
-//! [`discovery`]. Each law is a public function too, for another test harness: [`judge`] gives it its time and says
-//! what it broke.
 
 pub mod transport;
 
