@@ -10,14 +10,22 @@
 //! # fn main() {}
 //! ```
 //!
+//! makes one `#[test]` for each law of [`transport`], named after it; `discovery_conformance!` does the same for
+//! [`discovery`]. Each law is a public function too, for another test harness: [`judge`] gives it its time and says
+//! what it broke.
 
+pub mod discovery;
 pub mod transport;
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, task::Poll, time::Duration};
 
+use futures::{channel::oneshot, poll};
 use thiserror::Error;
 
-use crate::{TransportError, rt};
+use crate::{
+    DiscoveryError, TransportError,
+    rt::{self, Task},
+};
 
 /// Runs a law to its end.
 ///
@@ -57,6 +65,9 @@ pub enum Violation {
         /// The fact that should not be, for people.
         what: String,
     },
+    /// The discovery failed where it should not have.
+    #[error("the discovery failed")]
+    Discovery(#[from] DiscoveryError),
     /// It did not end in time.
     #[error("it did not end within {limit:?}")]
     Hung {
@@ -84,6 +95,28 @@ fn ensure(fact: bool, otherwise: impl FnOnce() -> String) -> Result<(), Violatio
         return Ok(());
     }
     Err(broken(otherwise()))
+}
+
+/// Runs `start` in a task of its own until it waits, and gives the task once it does.
+///
+/// In its own task: there nothing but the thing waited for can wake it.
+async fn waiting<F>(start: F) -> Result<Task<F::Output>, Violation>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let (tell, waits) = oneshot::channel();
+    let task = rt::spawn(async move {
+        let mut future = Box::pin(start);
+        if let Poll::Ready(output) = poll!(&mut future) {
+            return output;
+        }
+        let _ = tell.send(());
+        future.await
+    });
+    match waits.await {
+        Ok(()) => Ok(task),
+        Err(oneshot::Canceled) => Err(broken("it was done before there was anything to wait for")),
+    }
 }
 
 fn causes(violation: &Violation) -> impl Iterator<Item = &dyn std::error::Error> {
