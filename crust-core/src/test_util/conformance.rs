@@ -137,3 +137,55 @@ macro_rules! __conformance_tests {
         }
     )*};
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn law_over_its_time_is_hung() {
+        let limit = Duration::from_millis(5);
+        let verdict = judge(limit, std::future::pending());
+        assert!(matches!(verdict, Err(Violation::Hung { .. })));
+    }
+
+    #[test]
+    #[should_panic(expected = "the law `x` is broken: a connection failed: connection refused")]
+    fn broken_law_is_named_with_its_causes() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        check("x", Duration::from_secs(1), async { Err(refused.into()) });
+    }
+
+    #[test]
+    fn macros_name_every_law() {
+        let transport = include_str!("conformance/transport.rs");
+        let laws = [
+            include_str!("conformance/transport/addresses.rs"),
+            include_str!("conformance/transport/dials.rs"),
+            include_str!("conformance/transport/ends.rs"),
+            include_str!("conformance/transport/streams.rs"),
+        ];
+        let by_hand = [
+            "dial_from_a_listener_comes_from_its_address",
+            "failing_accepts_do_not_spin",
+        ];
+        assert_eq!(missing(transport, &laws), by_hand);
+        let discovery = include_str!("conformance/discovery.rs");
+        let laws = [
+            include_str!("conformance/discovery/announcing.rs"),
+            include_str!("conformance/discovery/searching.rs"),
+        ];
+        assert_eq!(missing(discovery, &laws), Vec::<&str>::new());
+    }
+
+    /// The public functions of `laws` that the macro in `suite` does not list.
+    fn missing<'a>(suite: &str, laws: &[&'a str]) -> Vec<&'a str> {
+        let (_, listed) = suite.split_once("macro_rules!").unwrap();
+        let listed: Vec<&str> = listed.split_whitespace().collect();
+        let names = laws.iter().flat_map(|text| {
+            let functions = text.split("\npub async fn ").skip(1);
+            functions.filter_map(|function| function.split(['(', '<']).next())
+        });
+        names.filter(|name| !listed.contains(name)).collect()
+    }
+}
