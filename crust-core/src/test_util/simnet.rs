@@ -28,7 +28,7 @@ use std::{collections::BTreeMap, net::SocketAddr, ops::Range, time::Instant};
 
 use bytes::Bytes;
 
-use self::line::{Fate, Line};
+use self::line::Line;
 pub use self::link::{Counters, Link, Loss};
 
 /// A seeded datagram network in virtual time.
@@ -93,11 +93,8 @@ impl SimNet {
     ) {
         self.now = self.now.max(now);
         let (now, payload) = (self.now, payload.into());
-        let fate = self.line(from, to).carry(now, payload.len());
-        let Fate::Arrives(arrivals) = fate else {
-            return;
-        };
-        for arrival in arrivals {
+        let arrivals = self.line(from, to).carry(now, payload.len());
+        for arrival in arrivals.into_iter().flatten() {
             let payload = match arrival.flipped_bit {
                 Some(bit) => flip(&payload, bit),
                 None => payload.clone(),

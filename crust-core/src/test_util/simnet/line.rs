@@ -46,29 +46,29 @@ impl Line {
     }
 
     /// Decides what becomes of a datagram of `len` bytes that is sent at `now`.
-    pub(super) fn carry(&mut self, now: Instant, len: usize) -> Fate {
+    pub(super) fn carry(&mut self, now: Instant, len: usize) -> Arrivals {
         self.counters.sent += 1;
         if len > self.link.mtu_bytes {
             self.counters.too_long += 1;
-            return Fate::Lost;
+            return [None, None];
         }
         let Some(sent_at) = self.queue.push(&self.link, now, len) else {
             self.counters.queue_full += 1;
-            return Fate::Lost;
+            return [None, None];
         };
         if self.black_outs.iter().any(|when| when.contains(&sent_at)) {
             self.counters.blacked_out += 1;
-            return Fate::Lost;
+            return [None, None];
         }
         if self.loses() {
             self.counters.lost += 1;
-            return Fate::Lost;
+            return [None, None];
         }
         let first = self.arrive(sent_at, len);
         let twice = self.rng.chance(self.link.duplicate);
         self.counters.duplicated += u64::from(twice);
         let second = twice.then(|| self.arrive(sent_at, len));
-        Fate::Arrives([first].into_iter().chain(second).collect())
+        [Some(first), second]
     }
 
     pub(super) fn count_delivery(&mut self) {
@@ -112,12 +112,8 @@ impl Line {
     }
 }
 
-/// What becomes of a datagram.
-#[derive(Debug)]
-pub(super) enum Fate {
-    Arrives(Vec<Arrival>),
-    Lost,
-}
+/// What becomes of a datagram: lost, it does not arrive; doubled, it does twice.
+pub(super) type Arrivals = [Option<Arrival>; 2];
 
 /// One arrival of it.
 #[derive(Debug)]
