@@ -14,6 +14,7 @@ use crust_crypto::{
 use futures::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    clock,
     error::AttemptError,
     node::{inner::Inner, registry::Admission},
     reason::{CloseCode, DisconnectReason},
@@ -35,7 +36,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) driver: Driver,
+    pub(crate) driver: Box<Driver>,
     /// Frames that came with the last record.
     pub(crate) first: Vec<u8>,
 }
@@ -80,29 +81,37 @@ pub(crate) async fn establish(
     expect: Option<PeerId>,
 ) -> Result<Established, EstablishError> {
     let limit = inner.timeouts.handshake;
-    let (mut keyring, ours, theirs, rest) =
-        rt::timeout(limit, meet(inner, connection, role, expect))
-            .await
-            .map_err(|_| AttemptError::HandshakeTimeout { limit })??;
-    inner.learn(keyring.peer, &theirs.addrs);
-    let shared = Arc::new(share(inner, &keyring, role, &ours, &theirs));
-    let rest = rt::timeout(limit, settle(inner, &mut keyring, &shared, &theirs, rest))
-        .await
-        .map_err(|_| AttemptError::HandshakeTimeout { limit })??;
+    let agreed = clock::timeout(limit, agree(inner, connection, role, expect)).await;
+    let (keyring, shared, window, first) =
+        agreed.ok_or(AttemptError::HandshakeTimeout { limit })??;
     let liveness = Liveness::new(inner.timeouts.lost, role, keyring.rtt, rt::now());
     let assembly = Assembly::new(inner.limits.max_message, inner.window());
     let driver = Driver::new(
         shared.clone(),
         keyring.into_link(),
-        Outbox::new(theirs.window),
+        Outbox::new(window),
         assembly,
         liveness,
     );
     Ok(Established {
         shared,
-        driver,
-        first: rest,
+        driver: Box::new(driver),
+        first,
     })
+}
+
+/// Everything that needs the other side. Gives the window that it opens, and the frames that came with its last word.
+async fn agree(
+    inner: &Inner,
+    connection: Connection,
+    role: Role,
+    expect: Option<PeerId>,
+) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>), EstablishError> {
+    let (mut keyring, ours, theirs, rest) = meet(inner, connection, role, expect).await?;
+    inner.learn(keyring.peer, &theirs.addrs);
+    let shared = Arc::new(share(inner, &keyring, role, &ours, &theirs));
+    let first = settle(inner, &mut keyring, &shared, &theirs, rest).await?;
+    Ok((keyring, shared, theirs.window, first))
 }
 
 /// Handshake and hellos.
@@ -155,8 +164,8 @@ async fn settle(
                 });
             }
         }
-        // From here on the session is registered: an error must end it, which the first write of its task will see.
-        let _ = keyring.send(&Frame::Confirm).await;
+        // The session is registered, so nothing may be awaited from here on; its task sends the confirmation first.
+        keyring.unsent = keyring.seal(&Frame::Confirm);
         return Ok(rest);
     }
     let rest = if rest.is_empty() {
@@ -275,20 +284,26 @@ impl Keyring {
             sealer: self.sealer,
             opener: self.opener,
             read: ReadBuffer::new(self.read),
-            write: WriteBuffer::default(),
+            write: WriteBuffer::new(self.unsent),
             unflushed: false,
         }
     }
 
     /// Sends one frame in a record of its own, behind what was held back.
     async fn send(&mut self, frame: &Frame<'_>) -> Result<(), AttemptError> {
+        let bytes = self.seal(frame);
+        write(&mut self.connection, &bytes).await.map_err(lost)
+    }
+
+    /// A record with one frame, behind what was held back.
+    fn seal(&mut self, frame: &Frame<'_>) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.unsent);
         let start = bytes.len();
         bytes.extend_from_slice(&[0; HEADER_LEN]);
         frame.put(&mut bytes);
         bytes.extend_from_slice(&[0; TAG_LEN]);
         self.sealer.seal(&mut bytes[start..]);
-        write(&mut self.connection, &bytes).await.map_err(lost)
+        bytes
     }
 
     /// Reads one record. What comes after it stays in `read`.
@@ -339,7 +354,7 @@ impl Keyring {
             .await?;
             self.connection.close().await.map_err(lost)
         };
-        let _ = rt::timeout(REFUSAL_TIMEOUT, said).await;
+        let _ = clock::timeout(REFUSAL_TIMEOUT, said).await;
     }
 }
 

@@ -110,8 +110,9 @@ impl Driver {
         }
     }
 
-    /// Runs the session to its end. `first` are frames that came in one record with the end of the set-up.
-    pub(crate) async fn run(mut self, first: Vec<u8>) -> DisconnectReason {
+    /// Runs the session to its end. Boxed, so that the task that awaits it holds it once and not at each level. `first`
+    /// are frames that came in one record with the end of the set-up.
+    pub(crate) async fn run(mut self: Box<Self>, first: Vec<u8>) -> DisconnectReason {
         let result = self.catch_up(&first);
         drop(first);
         let reason = match result {
@@ -119,7 +120,8 @@ impl Driver {
             Err(reason) => reason,
         };
         if let DisconnectReason::Protocol { .. } | DisconnectReason::Blocked = reason {
-            self.say_goodbye(&reason).await;
+            // On the heap: every session's task would be as large as if it were saying goodbye.
+            Box::pin(self.say_goodbye(&reason)).await;
         }
         self.shared.end(&reason);
         reason
@@ -415,7 +417,7 @@ impl Driver {
             self.link.seal_goodbye(code, text);
         }
         let link = &mut self.link;
-        let _ = rt::timeout(GOODBYE_TIMEOUT, link.drain()).await;
+        let _ = clock::timeout(GOODBYE_TIMEOUT, link.drain()).await;
     }
 }
 
