@@ -286,6 +286,7 @@ impl Keyring {
             read: ReadBuffer::new(self.read),
             write: WriteBuffer::new(self.unsent),
             unflushed: false,
+            broken: false,
         }
     }
 
