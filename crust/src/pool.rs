@@ -4,8 +4,9 @@ use std::sync::Mutex;
 
 use crate::sync::lock;
 
-/// Bytes of a buffer: 15 full records to a system call. Throughput stops growing between 128 and 256 KiB.
-pub(crate) const BUFFER_LEN: usize = 256 * 1024;
+/// Bytes of a buffer: seven full records to a system call. Longer ones gain nothing and leave the second-level cache;
+/// docs/performance.md has the figures.
+pub(crate) const BUFFER_LEN: usize = 128 * 1024;
 
 /// Takes a buffer of [`BUFFER_LEN`] bytes.
 pub(crate) fn take() -> Vec<u8> {
@@ -25,5 +26,5 @@ pub(crate) fn give(buffer: Vec<u8>) {
 
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// One for reading and one for writing on each of two busy threads; 1 MiB in all.
+/// One for reading and one for writing on each of two busy threads; 512 KiB in all.
 const MAX_FREE: usize = 4;
