@@ -44,11 +44,15 @@ mod listener;
 mod peer_id;
 mod record;
 pub mod rt;
+#[cfg(feature = "test-util")]
+mod test_util;
 mod transport;
 pub mod varint;
 
 pub use async_trait::async_trait;
 
+#[cfg(feature = "test-util")]
+pub use self::test_util::{MemoryTransport, conformance};
 pub use self::{
     addr::{Addr, AddrError, Contact, ContactError},
     connection::Connection,
