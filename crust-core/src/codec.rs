@@ -13,8 +13,8 @@ use thiserror::Error;
 ///
 /// [`CodecError::TooLong`] where it needs more.
 pub fn encode<T: Serialize, const LIMIT: usize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let bytes = bincode::serde::encode_to_vec(value, config::<LIMIT>())
-        .map_err(|_| CodecError::Malformed)?;
+    let bytes =
+        bincode::serde::encode_to_vec(value, config()).map_err(|_| CodecError::Malformed)?;
     if bytes.len() > LIMIT {
         return Err(CodecError::TooLong { limit: LIMIT });
     }
@@ -34,12 +34,11 @@ pub fn decode<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T
     if bytes.len() > LIMIT {
         return Err(CodecError::TooLong { limit: LIMIT });
     }
-    let (value, used) = bincode::serde::decode_from_slice(bytes, config::<LIMIT>()).map_err(
-        |error| match error {
+    let (value, used) =
+        bincode::serde::decode_from_slice(bytes, config()).map_err(|error| match error {
             bincode::error::DecodeError::LimitExceeded => CodecError::TooLong { limit: LIMIT },
             _ => CodecError::Malformed,
-        },
-    )?;
+        })?;
     if used != bytes.len() {
         return Err(CodecError::Trailing(bytes.len() - used));
     }
@@ -64,9 +63,14 @@ pub enum CodecError {
     Trailing(usize),
 }
 
-const fn config<const LIMIT: usize>() -> Configuration<LittleEndian, Varint, Limit<LIMIT>> {
-    bincode::config::standard().with_limit::<LIMIT>()
+/// The limit that callers give is on the bytes of the input, which are there already. bincode's own counts what a value
+/// may take in memory while it is decoded.
+const fn config() -> Configuration<LittleEndian, Varint, Limit<MAX_MEMORY>> {
+    bincode::config::standard().with_limit::<MAX_MEMORY>()
 }
+
+/// Far above what any value here takes: the longest, a hello, has 5 KiB.
+const MAX_MEMORY: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {

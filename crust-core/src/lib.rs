@@ -52,7 +52,7 @@ pub mod varint;
 pub use async_trait::async_trait;
 
 #[cfg(feature = "test-util")]
-pub use self::test_util::{MemoryTransport, conformance};
+pub use self::test_util::{MemoryDiscovery, MemoryTransport, conformance, simnet};
 pub use self::{
     addr::{Addr, AddrError, Contact, ContactError},
     connection::Connection,

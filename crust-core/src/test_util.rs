@@ -2,5 +2,7 @@
 
 pub mod conformance;
 mod memory;
+mod memory_discovery;
+pub mod simnet;
 
-pub use self::memory::MemoryTransport;
+pub use self::{memory::MemoryTransport, memory_discovery::MemoryDiscovery};

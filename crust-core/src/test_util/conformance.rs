@@ -14,13 +14,18 @@
 //! [`discovery`]. Each law is a public function too, for another test harness: [`judge`] gives it its time and says
 //! what it broke.
 
+pub mod discovery;
 pub mod transport;
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, task::Poll, time::Duration};
 
+use futures::{channel::oneshot, poll};
 use thiserror::Error;
 
-use crate::{TransportError, rt};
+use crate::{
+    DiscoveryError, TransportError,
+    rt::{self, Task},
+};
 
 /// Runs a law to its end.
 ///
@@ -60,6 +65,9 @@ pub enum Violation {
         /// The fact that should not be, for people.
         what: String,
     },
+    /// The discovery failed where it should not have.
+    #[error("the discovery failed")]
+    Discovery(#[from] DiscoveryError),
     /// It did not end in time.
     #[error("it did not end within {limit:?}")]
     Hung {
@@ -89,6 +97,28 @@ fn ensure(fact: bool, otherwise: impl FnOnce() -> String) -> Result<(), Violatio
     Err(broken(otherwise()))
 }
 
+/// Runs `start` in a task of its own until it waits, and gives the task once it does.
+///
+/// In its own task: there nothing but the thing waited for can wake it.
+async fn waiting<F>(start: F) -> Result<Task<F::Output>, Violation>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let (tell, waits) = oneshot::channel();
+    let task = rt::spawn(async move {
+        let mut future = Box::pin(start);
+        if let Poll::Ready(output) = poll!(&mut future) {
+            return output;
+        }
+        let _ = tell.send(());
+        future.await
+    });
+    match waits.await {
+        Ok(()) => Ok(task),
+        Err(oneshot::Canceled) => Err(broken("it was done before there was anything to wait for")),
+    }
+}
+
 fn causes(violation: &Violation) -> impl Iterator<Item = &dyn std::error::Error> {
     let first = std::error::Error::source(violation);
     std::iter::successors(first, |cause| cause.source())
@@ -106,4 +136,56 @@ macro_rules! __conformance_tests {
             $crate::conformance::check(stringify!($law), subject.limit(), law);
         }
     )*};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn law_over_its_time_is_hung() {
+        let limit = Duration::from_millis(5);
+        let verdict = judge(limit, std::future::pending());
+        assert!(matches!(verdict, Err(Violation::Hung { .. })));
+    }
+
+    #[test]
+    #[should_panic(expected = "the law `x` is broken: a connection failed: connection refused")]
+    fn broken_law_is_named_with_its_causes() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        check("x", Duration::from_secs(1), async { Err(refused.into()) });
+    }
+
+    #[test]
+    fn macros_name_every_law() {
+        let transport = include_str!("conformance/transport.rs");
+        let laws = [
+            include_str!("conformance/transport/addresses.rs"),
+            include_str!("conformance/transport/dials.rs"),
+            include_str!("conformance/transport/ends.rs"),
+            include_str!("conformance/transport/streams.rs"),
+        ];
+        let by_hand = [
+            "dial_from_a_listener_comes_from_its_address",
+            "failing_accepts_do_not_spin",
+        ];
+        assert_eq!(missing(transport, &laws), by_hand);
+        let discovery = include_str!("conformance/discovery.rs");
+        let laws = [
+            include_str!("conformance/discovery/announcing.rs"),
+            include_str!("conformance/discovery/searching.rs"),
+        ];
+        assert_eq!(missing(discovery, &laws), Vec::<&str>::new());
+    }
+
+    /// The public functions of `laws` that the macro in `suite` does not list.
+    fn missing<'a>(suite: &str, laws: &[&'a str]) -> Vec<&'a str> {
+        let (_, listed) = suite.split_once("macro_rules!").unwrap();
+        let listed: Vec<&str> = listed.split_whitespace().collect();
+        let names = laws.iter().flat_map(|text| {
+            let functions = text.split("\npub async fn ").skip(1);
+            functions.filter_map(|function| function.split(['(', '<']).next())
+        });
+        names.filter(|name| !listed.contains(name)).collect()
+    }
 }

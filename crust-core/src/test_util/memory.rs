@@ -80,7 +80,7 @@ impl Transport for MemoryTransport {
             queue,
         };
         Ok(Listener::from_accept(local, bound, |bound| async {
-            let connection = poll_fn(|cx| lock(&bound.queue).poll_pop(cx)).await;
+            let connection = poll_fn(|cx| with(&bound.queue, |queue| queue.poll_pop(cx))).await;
             (bound, Ok(Incoming::ready(connection)))
         }))
     }
@@ -130,9 +130,7 @@ struct Bound {
 impl Drop for Bound {
     fn drop(&mut self) {
         lock(&self.hub).queues.remove(&self.local);
-        let (unaccepted, dialers) = lock(&self.queue).close();
-        drop(unaccepted);
-        dialers.into_values().for_each(Waker::wake);
+        drop(with(&self.queue, Queue::close));
     }
 }
 
@@ -144,32 +142,37 @@ struct Queue {
     acceptor: Option<Waker>,
     dialers: BTreeMap<u64, Waker>,
     last_ticket: u64,
+    /// To be woken once the lock is released.
+    woken: Vec<Waker>,
+    /// To be dropped then.
+    stale: Option<Waker>,
 }
 
 impl Queue {
     fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<Connection> {
         let Some(connection) = self.unaccepted.pop_front() else {
-            self.acceptor = Some(cx.waker().clone());
+            self.stale = self.acceptor.replace(cx.waker().clone());
             return Poll::Pending;
         };
-        // All of them: the first may have been dropped since, and each looks for itself.
-        std::mem::take(&mut self.dialers)
-            .into_values()
-            .for_each(Waker::wake);
+        self.wake_dialers();
         Poll::Ready(connection)
     }
 
     fn push(&mut self, connection: Connection) {
         self.unaccepted.push_back(connection);
-        if let Some(acceptor) = self.acceptor.take() {
-            acceptor.wake();
-        }
+        self.woken.extend(self.acceptor.take());
     }
 
-    fn close(&mut self) -> (VecDeque<Connection>, BTreeMap<u64, Waker>) {
+    fn close(&mut self) -> VecDeque<Connection> {
         self.closed = true;
-        let unaccepted = std::mem::take(&mut self.unaccepted);
-        (unaccepted, std::mem::take(&mut self.dialers))
+        self.wake_dialers();
+        std::mem::take(&mut self.unaccepted)
+    }
+
+    /// All of them: the first may be dropped before it runs, and each looks for room itself.
+    fn wake_dialers(&mut self) {
+        let dialers = std::mem::take(&mut self.dialers);
+        self.woken.extend(dialers.into_values());
     }
 
     fn next_ticket(&mut self) -> u64 {
@@ -191,26 +194,28 @@ impl Waiting {
         local: &Addr,
         remote: &Addr,
     ) -> Poll<Result<Connection, TransportError>> {
-        let mut queue = lock(&self.queue);
-        if queue.closed {
-            let addr = remote.clone();
-            return Poll::Ready(Err(TransportError::Refused { addr }));
-        }
-        if queue.unaccepted.len() >= MemoryTransport::BACKLOG {
-            let ticket = *self.ticket.get_or_insert_with(|| queue.next_ticket());
-            queue.dialers.insert(ticket, cx.waker().clone());
-            return Poll::Pending;
-        }
-        let (near, far) = Duplex::pair(MemoryTransport::CAPACITY);
-        queue.push(Connection::new(far, remote.clone(), local.clone()));
-        Poll::Ready(Ok(Connection::new(near, local.clone(), remote.clone())))
+        let Self { queue, ticket } = self;
+        with(queue, |queue| {
+            if queue.closed {
+                let addr = remote.clone();
+                return Poll::Ready(Err(TransportError::Refused { addr }));
+            }
+            if queue.unaccepted.len() >= MemoryTransport::BACKLOG {
+                let ticket = *ticket.get_or_insert_with(|| queue.next_ticket());
+                queue.stale = queue.dialers.insert(ticket, cx.waker().clone());
+                return Poll::Pending;
+            }
+            let (near, far) = Duplex::pair(MemoryTransport::CAPACITY);
+            queue.push(Connection::new(far, remote.clone(), local.clone()));
+            Poll::Ready(Ok(Connection::new(near, local.clone(), remote.clone())))
+        })
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            lock(&self.queue).dialers.remove(&ticket);
+            let _waker = with(&self.queue, |queue| queue.dialers.remove(&ticket));
         }
     }
 }
@@ -220,6 +225,17 @@ fn check_scheme(addr: &Addr) -> Result<(), TransportError> {
         return Ok(());
     }
     Err(TransportError::Unsupported { addr: addr.clone() })
+}
+
+/// Changes the queue, and wakes whom that concerns once the lock is released.
+fn with<T>(queue: &Mutex<Queue>, change: impl FnOnce(&mut Queue) -> T) -> T {
+    let mut locked = lock(queue);
+    let output = change(&mut locked);
+    let (woken, stale) = (std::mem::take(&mut locked.woken), locked.stale.take());
+    drop(locked);
+    woken.into_iter().for_each(Waker::wake);
+    drop(stale);
+    output
 }
 
 /// No holder of these locks panics, and what they guard is whole after each line.

@@ -3,11 +3,11 @@
 use crust_core::{TransportError, rt};
 use futures::{AsyncReadExt, AsyncWriteExt, io::IoSlice};
 
-use crate::{accept, addr, assert_talk, closed_port, dial, dial_from, listen, pair};
+use crate::{accept, addr, assert_talk, closed_port, dial, dial_from, listen, loopbacks, pair};
 
 #[test]
 fn dial_to_closed_port_is_refused() {
-    for ip in ["127.0.0.1", "[::1]"] {
+    for ip in loopbacks() {
         let (_socket, closed) = closed_port(ip);
         let error = rt::block_on(dial(&closed)).unwrap_err();
         assert!(matches!(&error, TransportError::Refused { addr } if *addr == closed));

@@ -1,15 +1,17 @@
 //! Dialing from the listener's port.
+#![cfg_attr(
+    not(unix),
+    expect(unused_imports, reason = "most need a port that is shared")
+)]
 
 use crust_core::{Addr, Connection, Listener, Transport, TransportError, rt};
 use crust_tcp::TcpTransport;
-use futures::future;
 
-use crate::{accept, addr, assert_talk, closed_port, dial_from, listen, pair};
+use crate::{addr, assert_talk, both, closed_port, dial_from, listen, loopbacks, pair};
 
 async fn pair_from(from: &Addr, listener: &mut Listener) -> (Connection, Connection) {
     let to = listener.local_addr().clone();
-    let (dialed, accepted) = future::join(dial_from(from, &to), accept(listener)).await;
-    (dialed.unwrap(), accepted)
+    both(dial_from(from, &to), listener).await
 }
 
 /// Windows shares the port of a wildcard listener only.
@@ -38,7 +40,7 @@ fn wildcard_listener_is_dialed_from_in_both_families() {
     rt::block_on(async {
         let home = listen("tcp://[::]:0").await;
         let port = home.local_addr().socket_addr().unwrap().port();
-        for ip in ["127.0.0.1", "[::1]"] {
+        for ip in loopbacks() {
             let mut peer = listen(&format!("tcp://{ip}:0")).await;
             let (_dialed, accepted) = pair_from(home.local_addr(), &mut peer).await;
             let seen = addr(&format!("tcp://{ip}:{port}"));
@@ -144,7 +146,7 @@ fn nodes_dialing_each_other_at_once_get_a_connection() {
 #[cfg(target_os = "linux")]
 async fn meet(mut here: Listener, mut there: Listener) -> (Connection, Connection) {
     let (here_at, there_at) = (here.local_addr().clone(), there.local_addr().clone());
-    future::join(
+    futures::future::join(
         dial_or_accept(&here_at, &there_at, &mut here),
         dial_or_accept(&there_at, &here_at, &mut there),
     )
@@ -155,6 +157,6 @@ async fn meet(mut here: Listener, mut there: Listener) -> (Connection, Connectio
 async fn dial_or_accept(from: &Addr, to: &Addr, listener: &mut Listener) -> Connection {
     match dial_from(from, to).await {
         Ok(connection) => connection,
-        Err(_) => accept(listener).await,
+        Err(_) => crate::accept(listener).await,
     }
 }

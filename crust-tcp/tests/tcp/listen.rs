@@ -4,7 +4,7 @@ use crust_core::{Transport, TransportError, rt};
 use crust_tcp::{TcpTransport, listen_live};
 use futures::{AsyncReadExt, StreamExt, future};
 
-use crate::{accept, addr, assert_talk, dial, listen, pair};
+use crate::{accept, addr, assert_talk, both, dial, listen, loopbacks, pair};
 
 fn port(addr: &crust_core::Addr) -> u16 {
     addr.socket_addr().unwrap().port()
@@ -17,8 +17,8 @@ fn is_in_use(result: Result<crust_core::Listener, TransportError>) -> bool {
 #[test]
 fn port_zero_becomes_a_port() {
     rt::block_on(async {
-        for any in ["tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://localhost:0"] {
-            let mut listener = listen(any).await;
+        for host in [loopbacks(), &["localhost"]].concat() {
+            let mut listener = listen(&format!("tcp://{host}:0")).await;
             assert_ne!(port(listener.local_addr()), 0);
             let (mut dialed, mut accepted) = pair(&mut listener).await;
             assert_eq!(dialed.remote_addr(), accepted.local_addr());
@@ -33,11 +33,9 @@ fn dual_stack_listener_shows_ipv4_as_ipv4() {
     rt::block_on(async {
         let mut listener = listen("tcp://[::]:0").await;
         let port = port(listener.local_addr());
-        for ip in ["127.0.0.1", "[::1]"] {
+        for ip in loopbacks() {
             let to = addr(&format!("tcp://{ip}:{port}"));
-            let (dialed, accepted) = future::join(dial(&to), accept(&mut listener)).await;
-            let mut dialed = dialed.unwrap();
-            let mut accepted = accepted;
+            let (mut dialed, mut accepted) = both(dial(&to), &mut listener).await;
             assert_eq!(accepted.local_addr(), &to);
             assert_eq!(accepted.remote_addr(), dialed.local_addr());
             assert!(accepted.remote_addr().body().starts_with(ip));
@@ -70,7 +68,7 @@ fn port_of_a_wildcard_listener_is_in_use_at_each_address() {
     rt::block_on(async {
         let wildcard = listen("tcp://[::]:0").await;
         let port = port(wildcard.local_addr());
-        for ip in ["127.0.0.1", "[::1]", "0.0.0.0"] {
+        for ip in [loopbacks(), &["0.0.0.0"]].concat() {
             let here = addr(&format!("tcp://{ip}:{port}"));
             assert!(is_in_use(TcpTransport::new().listen(&here).await), "{ip}");
         }

@@ -35,8 +35,25 @@ async fn accept(listener: &mut Listener) -> Connection {
 /// Both ends of a connection to `listener`.
 async fn pair(listener: &mut Listener) -> (Connection, Connection) {
     let to = listener.local_addr().clone();
-    let (dialed, accepted) = future::join(dial(&to), accept(listener)).await;
-    (dialed.unwrap(), accepted)
+    both(dial(&to), listener).await
+}
+
+/// Both ends of the connection that `dialing` opens to `listener`.
+async fn both(
+    dialing: impl Future<Output = Result<Connection, TransportError>>,
+    listener: &mut Listener,
+) -> (Connection, Connection) {
+    let dialed = async { dialing.await.unwrap() };
+    future::join(dialed, accept(listener)).await
+}
+
+/// The loopback addresses of this host.
+fn loopbacks() -> &'static [&'static str] {
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        return &["127.0.0.1", "[::1]"];
+    }
+    eprintln!("this host has no IPv6; only IPv4 is tested");
+    &["127.0.0.1"]
 }
 
 async fn assert_talk(one: &mut Connection, other: &mut Connection) {

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -39,7 +39,7 @@ impl AsyncRead for Duplex {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        lock(&self.incoming).poll_read(cx, buf)
+        with(&self.incoming, |pipe| pipe.poll_read(cx, buf))
     }
 }
 
@@ -49,7 +49,9 @@ impl AsyncWrite for Duplex {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        lock(&self.outgoing).poll_write(cx, &[IoSlice::new(buf)])
+        with(&self.outgoing, |pipe| {
+            pipe.poll_write(cx, &[IoSlice::new(buf)])
+        })
     }
 
     fn poll_write_vectored(
@@ -57,7 +59,7 @@ impl AsyncWrite for Duplex {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        lock(&self.outgoing).poll_write(cx, bufs)
+        with(&self.outgoing, |pipe| pipe.poll_write(cx, bufs))
     }
 
     /// What is written is at the far end already.
@@ -66,15 +68,15 @@ impl AsyncWrite for Duplex {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        lock(&self.outgoing).end(State::Closed);
+        with(&self.outgoing, |pipe| pipe.end(State::Closed));
         Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for Duplex {
     fn drop(&mut self) {
-        lock(&self.outgoing).end(State::Reset);
-        lock(&self.incoming).abandon();
+        with(&self.outgoing, |pipe| pipe.end(State::Reset));
+        with(&self.incoming, Pipe::abandon);
     }
 }
 
@@ -85,6 +87,9 @@ struct Pipe {
     state: State,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// To be woken, or only dropped, once the lock is released: both may run code that wants it.
+    woken: [Option<Waker>; 2],
+    stale: Option<Waker>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +110,8 @@ impl Pipe {
             state: State::Open,
             reader: None,
             writer: None,
+            woken: [None, None],
+            stale: None,
         }
     }
 
@@ -114,12 +121,12 @@ impl Pipe {
         }
         if !self.bytes.is_empty() {
             let len = self.take(buf);
-            wake(&mut self.writer);
+            self.wake_writer();
             return Poll::Ready(Ok(len));
         }
         match self.state {
             State::Open => {
-                self.reader = Some(cx.waker().clone());
+                self.stale = self.reader.replace(cx.waker().clone());
                 Poll::Pending
             }
             State::Closed => Poll::Ready(Ok(0)),
@@ -139,11 +146,11 @@ impl Pipe {
             return Poll::Ready(Ok(0));
         }
         if self.bytes.len() == self.capacity {
-            self.writer = Some(cx.waker().clone());
+            self.stale = self.writer.replace(cx.waker().clone());
             return Poll::Pending;
         }
         let len = self.put(bufs);
-        wake(&mut self.reader);
+        self.wake_reader();
         Poll::Ready(Ok(len))
     }
 
@@ -156,15 +163,23 @@ impl Pipe {
         if state == State::Reset {
             self.bytes = VecDeque::new();
         }
-        wake(&mut self.reader);
-        wake(&mut self.writer);
+        self.wake_reader();
+        self.wake_writer();
     }
 
     /// The reader is gone: nobody will read what there is, and the writer should know.
     fn abandon(&mut self) {
         self.bytes = VecDeque::new();
         self.state = State::Reset;
-        wake(&mut self.writer);
+        self.wake_writer();
+    }
+
+    fn wake_reader(&mut self) {
+        self.woken[0] = self.reader.take();
+    }
+
+    fn wake_writer(&mut self) {
+        self.woken[1] = self.writer.take();
     }
 
     fn take(&mut self, buf: &mut [u8]) -> usize {
@@ -187,15 +202,15 @@ impl Pipe {
     }
 }
 
-fn wake(waker: &mut Option<Waker>) {
-    if let Some(waker) = waker.take() {
-        waker.wake();
-    }
-}
-
-/// No holder of these locks panics, and what they guard is whole after each line.
-fn lock(pipe: &Mutex<Pipe>) -> MutexGuard<'_, Pipe> {
-    pipe.lock().unwrap_or_else(PoisonError::into_inner)
+/// No holder of the lock panics, and what it guards is whole after each line.
+fn with<T>(pipe: &Mutex<Pipe>, change: impl FnOnce(&mut Pipe) -> T) -> T {
+    let mut locked = pipe.lock().unwrap_or_else(PoisonError::into_inner);
+    let output = change(&mut locked);
+    let (woken, stale) = (std::mem::take(&mut locked.woken), locked.stale.take());
+    drop(locked);
+    woken.into_iter().flatten().for_each(Waker::wake);
+    drop(stale);
+    output
 }
 
 #[cfg(test)]

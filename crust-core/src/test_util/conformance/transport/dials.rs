@@ -6,11 +6,11 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::try_join_all, poll
 
 use super::{
     Subject,
-    helpers::{Pair, accept, connect, give_way, next, pattern, round_trip, serve, waiting},
+    helpers::{Pair, accept, connect, give_way, next, pattern, round_trip, serve},
 };
 use crate::{
     Listener,
-    conformance::{Violation, broken, ensure},
+    conformance::{Violation, broken, ensure, waiting},
     rt,
 };
 

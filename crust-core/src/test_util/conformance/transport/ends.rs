@@ -4,10 +4,10 @@ use futures::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
     Subject,
-    helpers::{Pair, echo, fill, pattern, read_all, round_trip, same, waiting},
+    helpers::{Pair, echo, fill, pattern, read_all, round_trip, same},
 };
 use crate::{
-    conformance::{Violation, ensure},
+    conformance::{Violation, ensure, waiting},
     rt,
 };
 

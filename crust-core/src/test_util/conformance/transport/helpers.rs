@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, io, task::Poll, time::Duration};
 
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, channel::oneshot, future::try_join, poll};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::try_join};
 
 use super::Subject;
 use crate::{
@@ -138,28 +138,6 @@ pub(super) fn pattern(len: usize, seed: u8) -> Vec<u8> {
         state.to_be_bytes()[0]
     };
     std::iter::repeat_with(next).take(len).collect()
-}
-
-/// Runs `start` in a task of its own until it waits, and gives the task once it does.
-///
-/// In its own task: there nothing but the thing waited for can wake it.
-pub(super) async fn waiting<F>(start: F) -> Result<Task<F::Output>, Violation>
-where
-    F: Future<Output: Send + 'static> + Send + 'static,
-{
-    let (tell, waits) = oneshot::channel();
-    let task = rt::spawn(async move {
-        let mut future = Box::pin(start);
-        if let Poll::Ready(output) = poll!(&mut future) {
-            return output;
-        }
-        let _ = tell.send(());
-        future.await
-    });
-    match waits.await {
-        Ok(()) => Ok(task),
-        Err(oneshot::Canceled) => Err(broken("it was done before there was anything to wait for")),
-    }
 }
 
 /// Writes until there is no more room, and says how many bytes it took.

@@ -4,11 +4,11 @@ use futures::{AsyncReadExt, AsyncWriteExt, future::try_join, io::IoSlice};
 
 use super::{
     Subject,
-    helpers::{CHUNK, Pair, echo, fill, pattern, read_all, round_trip, same, waiting},
+    helpers::{CHUNK, Pair, echo, fill, pattern, read_all, round_trip, same},
 };
 use crate::{
     Connection,
-    conformance::{Violation, broken, ensure},
+    conformance::{Violation, broken, ensure, waiting},
     rt,
 };
 

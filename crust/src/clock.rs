@@ -1,0 +1,230 @@
+//! One clock for all sessions of the process: a wheel of slots, and a task that turns it while anything waits.
+
+use std::{
+    sync::{Arc, Mutex, Weak},
+    time::{Duration, Instant},
+};
+
+use crust_core::rt;
+use futures::task::AtomicWaker;
+
+use crate::sync::lock;
+
+/// Something that the clock wakes: the task of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    waker: AtomicWaker,
+}
+
+impl Alarm {
+    /// The task to wake from now on.
+    pub(crate) fn register(&self, waker: &std::task::Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Wakes the task.
+    pub(crate) fn ring(&self) {
+        self.waker.wake();
+    }
+}
+
+/// Rings `alarm` at `at`, up to [`TICK`] late, and at most [`Wheel::SPAN`] from now: whoever is woken looks at its own
+/// deadline and sets the alarm again.
+pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) {
+    let now = rt::now();
+    let mut clock = lock(&CLOCK);
+    let clock = clock.get_or_insert_with(|| Clock {
+        wheel: Wheel::new(now),
+        turning: false,
+    });
+    if !std::mem::replace(&mut clock.turning, true) {
+        clock.wheel.next_at = now + TICK;
+        rt::detach(turn());
+    }
+    clock.wheel.insert(at, Arc::downgrade(alarm));
+}
+
+struct Clock {
+    wheel: Wheel<Weak<Alarm>>,
+    turning: bool,
+}
+
+static CLOCK: Mutex<Option<Clock>> = Mutex::new(None);
+
+/// Turns the wheel until it is empty.
+async fn turn() {
+    loop {
+        rt::sleep(TICK).await;
+        let now = rt::now();
+        let due = {
+            let mut clock = lock(&CLOCK);
+            let Some(clock) = clock.as_mut() else { return };
+            let due = clock.wheel.handle_timeout(now);
+            if due.is_empty() && clock.wheel.is_empty() {
+                clock.turning = false;
+                return;
+            }
+            due
+        };
+        due.iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|alarm| alarm.ring());
+    }
+}
+
+/// How late an alarm may ring. Ten wake-ups a second for the whole process.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+
+/// A wheel of [`SLOTS`] slots of one [`TICK`] each.
+#[derive(Debug)]
+struct Wheel<T> {
+    slots: Vec<Vec<T>>,
+    /// The slot whose time comes next, and that time.
+    next: usize,
+    next_at: Instant,
+    len: usize,
+}
+
+impl<T> Wheel<T> {
+    /// How far ahead an entry can lie; later ones come out early.
+    const SPAN: Duration = TICK.saturating_mul(SLOTS);
+
+    fn new(now: Instant) -> Self {
+        Self {
+            slots: std::iter::repeat_with(Vec::new)
+                .take(SLOTS as usize)
+                .collect(),
+            next: 0,
+            next_at: now + TICK,
+            len: 0,
+        }
+    }
+
+    fn insert(&mut self, at: Instant, entry: T) {
+        let ahead = at
+            .saturating_duration_since(self.next_at)
+            .min(Self::SPAN - TICK);
+        let ticks = usize::try_from(ahead.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(0);
+        let slot = (self.next + ticks) % self.slots.len();
+        self.slots[slot].push(entry);
+        self.len += 1;
+    }
+
+    /// Takes out what is due.
+    fn handle_timeout(&mut self, now: Instant) -> Vec<T> {
+        let mut due = Vec::new();
+        let mut turned = 0;
+        while self.next_at <= now && turned < self.slots.len() {
+            due.append(&mut std::mem::take(&mut self.slots[self.next]));
+            self.next = (self.next + 1) % self.slots.len();
+            self.next_at += TICK;
+            turned += 1;
+        }
+        if self.next_at <= now {
+            // The machine slept: every slot is empty, so the wheel may start anew.
+            self.next_at = now + TICK;
+        }
+        self.len -= due.len();
+        due
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// 25.6 s: more than the default time to lose a peer.
+const SLOTS: u32 = 256;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn entry_comes_out_at_its_time_and_at_most_a_tick_late(
+            waits in prop::collection::vec(0_u64..25_000, 1..50),
+            steps in prop::collection::vec(1_u64..300, 1..50),
+        ) {
+            let start = rt::now();
+            let mut wheel = Wheel::new(start);
+            for wait in &waits {
+                wheel.insert(start + Duration::from_millis(*wait), *wait);
+            }
+            let mut now = 0;
+            let mut before = 0;
+            let mut out = 0;
+            for step in steps.iter().cycle() {
+                now += step;
+                for wait in wheel.handle_timeout(start + Duration::from_millis(now)) {
+                    prop_assert!(wait <= now && wait + 100 + (now - before) >= now, "{wait} at {now}");
+                    out += 1;
+                }
+                before = now;
+                if wheel.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(out, waits.len());
+        }
+    }
+
+    #[test]
+    fn entry_beyond_the_span_comes_out_early() {
+        let start = rt::now();
+        let mut wheel = Wheel::new(start);
+        wheel.insert(start + Duration::from_secs(3600), ());
+        assert!(
+            wheel
+                .handle_timeout(start + Duration::from_secs(20))
+                .is_empty()
+        );
+        assert_eq!(
+            wheel.handle_timeout(start + Duration::from_secs(26)).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn machine_that_slept_rings_everything_once() {
+        let start = rt::now();
+        let mut wheel = Wheel::new(start);
+        wheel.insert(start + Duration::from_secs(5), ());
+        let later = start + Duration::from_secs(100_000);
+        assert_eq!(wheel.handle_timeout(later).len(), 1);
+        wheel.insert(later + Duration::from_secs(1), ());
+        assert!(
+            wheel
+                .handle_timeout(later + Duration::from_millis(500))
+                .is_empty()
+        );
+        assert_eq!(
+            wheel
+                .handle_timeout(later + Duration::from_millis(1_200))
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn alarm_rings() {
+        let alarm = Arc::new(Alarm::default());
+        let rung = std::future::poll_fn({
+            let start = rt::now();
+            let alarm = alarm.clone();
+            move |cx| {
+                alarm.register(cx.waker());
+                let elapsed = rt::now().saturating_duration_since(start);
+                if elapsed >= Duration::from_millis(150) {
+                    std::task::Poll::Ready(elapsed)
+                } else {
+                    std::task::Poll::Pending
+                }
+            }
+        });
+        ring_at(rt::now() + Duration::from_millis(200), &alarm);
+        assert!(rt::block_on(rung) < Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,147 @@
+//! Why a node did not start, and why a peer was not reached.
+
+use std::{fmt, time::Duration};
+
+use crust_core::{Addr, PeerId, TransportError};
+use crust_crypto::{HandshakeError, IdentityError};
+use thiserror::Error;
+
+use crate::reason::DisconnectReason;
+
+/// Why a node did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The identity file could not be used.
+    #[error("the node's identity could not be read or made")]
+    Identity(#[from] IdentityError),
+    /// An address could not be listened on.
+    #[error("could not listen")]
+    Listen(#[from] TransportError),
+    /// There is no transport: the facade was built without any, and none was given.
+    #[error("there is no transport; turn a feature on (tcp) or give one to the builder")]
+    NoTransport,
+    /// Two transports serve one scheme.
+    #[error("two transports serve {scheme}://")]
+    SchemeTwice {
+        /// The scheme.
+        scheme: &'static str,
+    },
+}
+
+/// Why a peer was not reached: everything that was tried.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The peer, or every address of it, is blocked here.
+    #[error("{target} is blocked here")]
+    Blocked {
+        /// Who or where.
+        target: String,
+    },
+    /// Every address was tried.
+    #[error("could not connect to {target}:{}", list(.attempts))]
+    Failed {
+        /// Who or where.
+        target: String,
+        /// What was tried, in order.
+        attempts: Vec<Attempt>,
+    },
+    /// No address of the peer is known.
+    #[error("no address of {peer} is known; give one, as in {peer}@tcp://192.0.2.7:5483")]
+    NoAddress {
+        /// Who.
+        peer: PeerId,
+    },
+    /// The node itself was to be connected to.
+    #[error("that is this node itself")]
+    Oneself,
+    /// The node was shut down.
+    #[error("this node is shut down")]
+    Shutdown,
+}
+
+/// One attempt to reach a peer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Where.
+    pub addr: Addr,
+    /// How long it took to fail.
+    pub elapsed: Duration,
+    /// Why it failed.
+    pub error: AttemptError,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} (after {} ms)",
+            self.addr,
+            chain(&self.error),
+            self.elapsed.as_millis()
+        )
+    }
+}
+
+/// Why one attempt failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AttemptError {
+    /// The address is blocked here.
+    #[error("blocked here")]
+    Blocked,
+    /// The other side took the connection and then ended it.
+    #[error("the other side ended it: {0}")]
+    Ended(DisconnectReason),
+    /// The connection could not be encrypted.
+    #[error("the handshake failed")]
+    Handshake(#[from] HandshakeError),
+    /// The other side did not answer the handshake in time.
+    #[error("no answer to the handshake within {} s", .limit.as_secs_f32())]
+    HandshakeTimeout {
+        /// The time it had.
+        limit: Duration,
+    },
+    /// This node has as many sessions as it may.
+    #[error("this node has as many sessions as its limits allow")]
+    Limit,
+    /// This node answered.
+    #[error("this node itself answers there")]
+    Oneself,
+    /// The other side did not keep to the protocol.
+    #[error("protocol error: {detail}")]
+    Protocol {
+        /// What was wrong.
+        detail: String,
+    },
+    /// The address did not take the connection in time.
+    #[error("no connection within {} s", .limit.as_secs_f32())]
+    Timeout {
+        /// The time it had.
+        limit: Duration,
+    },
+    /// The transport could not open the connection.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+fn list(attempts: &[Attempt]) -> String {
+    attempts
+        .iter()
+        .map(|attempt| format!("\n  {attempt}"))
+        .collect()
+}
+
+/// An error with its sources, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += ": ";
+        text += &error.to_string();
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,240 @@
+//! How a node is made.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crust_core::{Addr, Listener, Transport, TransportError, rt};
+use crust_crypto::{Identity, Keys, NetworkKey};
+
+use crate::{
+    error::StartError,
+    node::{
+        Node,
+        accept::accept,
+        config::{Limits, Timeouts},
+        inner::{Inner, Parts},
+        random,
+    },
+};
+
+/// Makes a [`Node`]. Without any setting: a fresh identity, the network `"crust"`, every transport built in, a random
+/// port.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is started"]
+pub struct NodeBuilder {
+    identity: Source,
+    network: NetworkKey,
+    transports: Vec<Arc<dyn Transport>>,
+    listen: Vec<Addr>,
+    port: u16,
+    dial_only: bool,
+    limits: Limits,
+    timeouts: Timeouts,
+}
+
+/// Where the identity comes from.
+#[derive(Debug)]
+enum Source {
+    File(PathBuf),
+    Fresh,
+    Given(Box<Identity>),
+}
+
+impl NodeBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            identity: Source::Fresh,
+            network: NetworkKey::from_name(NetworkKey::DEFAULT_NAME),
+            transports: built_in(),
+            listen: Vec::new(),
+            port: 0,
+            dial_only: false,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// Uses this identity. The default is a fresh one.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Source::Given(Box::new(identity));
+        self
+    }
+
+    /// Uses the identity in this file; the file is made where there is none.
+    pub fn identity_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.identity = Source::File(path.into());
+        self
+    }
+
+    /// Joins the network of this name; `"crust"` by default. Nodes of different networks do not see each other.
+    ///
+    /// A name is no secret; [`NodeBuilder::network_key`] is.
+    pub fn network(mut self, name: &str) -> Self {
+        self.network = NetworkKey::from_name(name);
+        self
+    }
+
+    /// Joins the network of this key. Whoever lacks it gets no byte out of the node.
+    pub fn network_key(mut self, key: [u8; 32]) -> Self {
+        self.network = NetworkKey::from_bytes(key);
+        self
+    }
+
+    /// Adds a transport of your own.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transports.push(Arc::new(transport));
+        self
+    }
+
+    /// Leaves out the built-in transports, so that only those of [`NodeBuilder::transport`] are used.
+    pub fn without_built_in_transports(mut self) -> Self {
+        let built_in = built_in().len();
+        self.transports.drain(..built_in.min(self.transports.len()));
+        self
+    }
+
+    /// Listens on this address, and on no default one. May be called several times.
+    pub fn listen(mut self, addr: Addr) -> Self {
+        self.listen.push(addr);
+        self
+    }
+
+    /// Listens on this port of all interfaces, or on a random one where it is taken; 5483 is the customary one, 0 (the
+    /// default) any.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Does not listen.
+    pub fn dial_only(mut self) -> Self {
+        self.dial_only = true;
+        self
+    }
+
+    /// Sets what bounds the node.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long things may take.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Starts the node: when this returns it listens.
+    ///
+    /// # Errors
+    ///
+    /// Each variant of [`StartError`], as it says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves nothing behind but an identity file that may have been made.
+    pub async fn start(self) -> Result<Node, StartError> {
+        check_schemes(&self.transports)?;
+        let listeners = self.listeners().await?;
+        let identity = match self.identity {
+            Source::Fresh => Identity::generate(),
+            Source::Given(identity) => *identity,
+            Source::File(path) => load(path).await?,
+        };
+        let parts = Parts {
+            keys: Keys::new(&identity, self.network),
+            limits: self.limits,
+            timeouts: self.timeouts,
+            transports: self.transports,
+            listening: listeners
+                .iter()
+                .map(|listener| listener.local_addr().clone())
+                .collect(),
+            seed: random::seed(&identity),
+        };
+        let inner = Arc::new(Inner::new(parts));
+        let loops = listeners.into_iter().map(|listener| {
+            let running = inner.tasks.start();
+            rt::spawn(accept(inner.clone(), listener, running))
+        });
+        let loops = loops.collect();
+        Ok(Node::new(inner, loops))
+    }
+
+    async fn listeners(&self) -> Result<Vec<Listener>, StartError> {
+        if self.dial_only {
+            return Ok(Vec::new());
+        }
+        let mut listeners = Vec::new();
+        for addr in &self.listen {
+            listeners.push(transport(&self.transports, addr)?.listen(addr).await?);
+        }
+        if self.listen.is_empty() && serves(&self.transports, DEFAULT_SCHEME) {
+            listeners.push(self.listen_live().await?);
+        }
+        Ok(listeners)
+    }
+
+    /// The live port where it is free, else a random one.
+    async fn listen_live(&self) -> Result<Listener, TransportError> {
+        let addr = |port: u16| -> Addr {
+            let text = format!("{DEFAULT_SCHEME}://[::]:{port}");
+            text.parse().expect("a wildcard with a port is an address")
+        };
+        let live = addr(self.port);
+        let transport = transport(&self.transports, &live)?;
+        match transport.listen(&live).await {
+            Err(TransportError::InUse { .. }) if self.port != 0 => {
+                tracing::info!(port = self.port, "port is taken, listening on a random one");
+                transport.listen(&addr(0)).await
+            }
+            result => result,
+        }
+    }
+}
+
+async fn load(path: PathBuf) -> Result<Identity, StartError> {
+    let loaded = rt::unblock(move || Identity::load_or_create(path)).await;
+    Ok(loaded.expect("reading a file does not panic")?)
+}
+
+/// The transports that features turn on.
+fn built_in() -> Vec<Arc<dyn Transport>> {
+    vec![
+        #[cfg(feature = "tcp")]
+        Arc::new(crust_tcp::TcpTransport::new()),
+    ]
+}
+
+fn transport<'a>(
+    transports: &'a [Arc<dyn Transport>],
+    addr: &Addr,
+) -> Result<&'a Arc<dyn Transport>, TransportError> {
+    let serves = |transport: &&Arc<dyn Transport>| transport.schemes().contains(&addr.scheme());
+    transports
+        .iter()
+        .find(serves)
+        .ok_or_else(|| TransportError::Unsupported { addr: addr.clone() })
+}
+
+fn serves(transports: &[Arc<dyn Transport>], scheme: &str) -> bool {
+    transports
+        .iter()
+        .any(|transport| transport.schemes().contains(&scheme))
+}
+
+fn check_schemes(transports: &[Arc<dyn Transport>]) -> Result<(), StartError> {
+    if transports.is_empty() {
+        return Err(StartError::NoTransport);
+    }
+    let mut seen = Vec::new();
+    for scheme in transports.iter().flat_map(|transport| transport.schemes()) {
+        if seen.contains(scheme) {
+            return Err(StartError::SchemeTwice { scheme });
+        }
+        seen.push(*scheme);
+    }
+    Ok(())
+}
+
+/// What a node listens on that was not told where.
+const DEFAULT_SCHEME: &str = "tcp";

@@ -1,0 +1,71 @@
+//! How a node is set up: limits and times, with their defaults.
+
+use std::time::Duration;
+
+/// What bounds a node. Every field has a default that suits a program on a desktop or a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of the longest message taken or sent; 4 MiB.
+    pub max_message: usize,
+    /// What one peer's messages may take here until the application reads them, each counted with 64 bytes more than it
+    /// has; 8 MiB, and never less than two of the longest messages. A session's memory stays under this, the send
+    /// queue, and 272 KiB of buffers while data flows.
+    pub receive_window: usize,
+    /// What messages to one peer may take here until they are sent, counted alike; 1 MiB. One longer message goes in
+    /// when the queue is empty.
+    pub send_queue: usize,
+    /// Sessions in all; 16,384.
+    pub sessions: usize,
+    /// Sessions with peers that dialed from one IP address; 1,024: many can stand behind one NAT.
+    pub sessions_per_address: usize,
+    /// Sessions with peers that dialed from one prefix (/24, /48); 4,096.
+    pub sessions_per_prefix: usize,
+    /// Handshakes at one time that others began; 1,024.
+    pub handshakes: usize,
+    /// Of these, from one IP address; 128.
+    pub handshakes_per_address: usize,
+    /// Of these, from one prefix (/24, /48); 256.
+    pub handshakes_per_prefix: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message: 4 << 20,
+            receive_window: 8 << 20,
+            send_queue: 1 << 20,
+            sessions: 16_384,
+            sessions_per_address: 1_024,
+            sessions_per_prefix: 4_096,
+            handshakes: 1_024,
+            handshakes_per_address: 128,
+            handshakes_per_prefix: 256,
+        }
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// To open a connection to one address; 10 s.
+    pub dial: Duration,
+    /// For handshake and hello together; 10 s.
+    pub handshake: Duration,
+    /// After which a peer that is not heard is lost; 20 s. It is asked after half of that.
+    pub lost: Duration,
+    /// Between one address and the next while a peer is dialed; 250 ms (RFC 8305 §5).
+    pub stagger: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            dial: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
+            lost: Duration::from_secs(20),
+            stagger: Duration::from_millis(250),
+        }
+    }
+}

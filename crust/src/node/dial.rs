@@ -1,0 +1,212 @@
+//! How a peer is reached: all its addresses, one after the other and then side by side, until one has it.
+
+use std::{collections::VecDeque, future::poll_fn, sync::Arc, time::Duration};
+
+use crust_core::{Addr, Contact, DialOpts, PeerId, Role, rt};
+use futures::{FutureExt, StreamExt, select_biased, stream::FuturesUnordered};
+
+use crate::{
+    error::{Attempt, AttemptError, ConnectError},
+    node::{
+        establish::{EstablishError, attempt},
+        inner::Inner,
+    },
+    session::{Session, shared::Shared},
+};
+
+/// Whom to connect to: a peer, an address, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// Whoever answers there.
+    Addr(Addr),
+    /// This peer, at an address that it or the application told before.
+    Peer(PeerId),
+    /// This peer, there or at an address told before.
+    PeerAt(PeerId, Addr),
+}
+
+impl Target {
+    const fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Addr(_) => None,
+            Self::Peer(peer) | Self::PeerAt(peer, _) => Some(*peer),
+        }
+    }
+}
+
+impl From<Addr> for Target {
+    fn from(addr: Addr) -> Self {
+        Self::Addr(addr)
+    }
+}
+
+impl From<&Addr> for Target {
+    fn from(addr: &Addr) -> Self {
+        Self::Addr(addr.clone())
+    }
+}
+
+impl From<PeerId> for Target {
+    fn from(peer: PeerId) -> Self {
+        Self::Peer(peer)
+    }
+}
+
+impl From<&PeerId> for Target {
+    fn from(peer: &PeerId) -> Self {
+        Self::Peer(*peer)
+    }
+}
+
+impl From<Contact> for Target {
+    fn from(contact: Contact) -> Self {
+        match contact.peer {
+            Some(peer) => Self::PeerAt(peer, contact.addr),
+            None => Self::Addr(contact.addr),
+        }
+    }
+}
+
+impl From<&Contact> for Target {
+    fn from(contact: &Contact) -> Self {
+        contact.clone().into()
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Addr(addr) => addr.fmt(f),
+            Self::Peer(peer) => peer.fmt(f),
+            Self::PeerAt(peer, addr) => write!(f, "{peer}@{addr}"),
+        }
+    }
+}
+
+/// Connects to `target`.
+pub(crate) async fn connect(inner: &Arc<Inner>, target: Target) -> Result<Session, ConnectError> {
+    if inner.registry.is_closed() {
+        return Err(ConnectError::Shutdown);
+    }
+    if let Some(peer) = target.peer() {
+        if peer == inner.id {
+            return Err(ConnectError::Oneself);
+        }
+        if inner.is_blocked_peer(&peer) {
+            return Err(ConnectError::Blocked {
+                target: target.to_string(),
+            });
+        }
+        if let Some(session) = inner.registry.session(&peer) {
+            return Ok(Session(session));
+        }
+    }
+    let addrs = addrs(inner, &target)?;
+    race(inner, &target, addrs).await.map(Session)
+}
+
+/// Where to try, the best first.
+fn addrs(inner: &Inner, target: &Target) -> Result<VecDeque<Addr>, ConnectError> {
+    let mut addrs = VecDeque::new();
+    if let Target::Addr(addr) | Target::PeerAt(_, addr) = target {
+        addrs.push_back(addr.clone());
+    }
+    if let Some(peer) = target.peer() {
+        for known in inner.addrs(&peer) {
+            if !addrs.contains(&known) {
+                addrs.push_back(known);
+            }
+        }
+        if addrs.is_empty() {
+            return Err(ConnectError::NoAddress { peer });
+        }
+    }
+    Ok(addrs)
+}
+
+/// Tries one address after the other, each [`Timeouts::stagger`](crate::Timeouts) after the one before or at once when
+/// that failed (RFC 8305 §5). The first session ends the rest.
+async fn race(
+    inner: &Arc<Inner>,
+    target: &Target,
+    mut addrs: VecDeque<Addr>,
+) -> Result<Arc<Shared>, ConnectError> {
+    let mut running = FuturesUnordered::new();
+    let mut failed = Vec::new();
+    loop {
+        if let Some(addr) = addrs.pop_front() {
+            running.push(try_addr(inner, addr, target.peer()));
+        }
+        let stagger = if addrs.is_empty() {
+            Duration::MAX
+        } else {
+            inner.timeouts.stagger
+        };
+        select_biased! {
+            result = running.select_next_some() => match result {
+                Ok(session) => return Ok(session),
+                Err(Attempt { error: AttemptError::Oneself, .. }) => return Err(ConnectError::Oneself),
+                Err(attempt) => {
+                    tracing::debug!(addr = %attempt.addr, error = %attempt, "dial failed");
+                    failed.push(attempt);
+                }
+            },
+            () = pause(stagger).fuse() => {}
+        }
+        if running.is_empty() && addrs.is_empty() {
+            return Err(ConnectError::Failed {
+                target: target.to_string(),
+                attempts: failed,
+            });
+        }
+    }
+}
+
+async fn pause(duration: Duration) {
+    if duration == Duration::MAX {
+        std::future::pending::<()>().await;
+    }
+    rt::sleep(duration).await;
+}
+
+async fn try_addr(
+    inner: &Arc<Inner>,
+    addr: Addr,
+    expect: Option<PeerId>,
+) -> Result<Arc<Shared>, Attempt> {
+    let started_at = rt::now();
+    open(inner, &addr, expect)
+        .await
+        .map_err(|error| attempt(&addr, started_at, error))
+}
+
+async fn open(
+    inner: &Arc<Inner>,
+    addr: &Addr,
+    expect: Option<PeerId>,
+) -> Result<Arc<Shared>, AttemptError> {
+    if inner.is_blocked_addr(addr) {
+        return Err(AttemptError::Blocked);
+    }
+    let transport = inner.transport(addr)?;
+    let limit = inner.timeouts.dial;
+    let opts = DialOpts::default();
+    let connection = rt::timeout(limit, transport.dial(addr, &opts))
+        .await
+        .map_err(|_| AttemptError::Timeout { limit })??;
+    match inner.begin(connection, Role::Dialer, expect).await {
+        Ok(session) => Ok(session),
+        Err(EstablishError::Attempt(error)) => Err(error),
+        Err(EstablishError::Duplicate(peer)) => other_connection(inner, peer).await,
+    }
+}
+
+/// The arbiter keeps another connection to the same peer; it is about to be a session here too.
+async fn other_connection(inner: &Inner, peer: PeerId) -> Result<Arc<Shared>, AttemptError> {
+    let session = poll_fn(|cx| inner.registry.poll_session(&peer, cx));
+    let limit = inner.timeouts.handshake;
+    rt::timeout(limit, session)
+        .await
+        .map_err(|_| AttemptError::HandshakeTimeout { limit })
+}

@@ -1,0 +1,300 @@
+//! What all tasks of a node share.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crust_core::{Addr, PeerId, Role, Transport, TransportError, rt};
+use crust_crypto::Keys;
+use ipnet::IpNet;
+
+use crate::{
+    error::AttemptError,
+    event::{AbuseKind, Event, hub::Hub},
+    node::{
+        NodeStats,
+        book::Book,
+        config::{Limits, Timeouts},
+        endpoints,
+        establish::{EstablishError, Established, establish},
+        gate::{Gate, Refusal, Slot},
+        registry::Registry,
+        tasks::{Running, Tasks},
+    },
+    reason::DisconnectReason,
+    session::shared::{Order, Shared},
+    sync::lock,
+    wire::hello::Hello,
+};
+
+/// A node, as its tasks see it.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) id: PeerId,
+    pub(crate) instance: u64,
+    pub(crate) keys: Keys,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) transports: Vec<Arc<dyn Transport>>,
+    pub(crate) registry: Registry,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) tasks: Arc<Tasks>,
+    /// Where the node listens, as bound.
+    pub(crate) listening: Vec<Addr>,
+    gate: Mutex<Gate>,
+    book: Mutex<Book>,
+    counters: Counters,
+    tokens: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    handshakes_failed: AtomicU64,
+    refused: AtomicU64,
+    protocol_errors: AtomicU64,
+}
+
+/// A place among handshakes or sessions, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    inner: Arc<Inner>,
+    slot: Slot,
+    ip: Option<IpAddr>,
+}
+
+/// What a builder gives.
+pub(crate) struct Parts {
+    pub(crate) keys: Keys,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) transports: Vec<Arc<dyn Transport>>,
+    pub(crate) listening: Vec<Addr>,
+    pub(crate) seed: [u64; 2],
+}
+
+impl Inner {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let id = parts.keys.peer_id();
+        Self {
+            id,
+            instance: parts.seed[0],
+            keys: parts.keys,
+            gate: Mutex::new(Gate::new(parts.limits.clone())),
+            limits: parts.limits,
+            timeouts: parts.timeouts,
+            transports: parts.transports,
+            registry: Registry::new(id),
+            hub: Arc::default(),
+            tasks: Arc::default(),
+            listening: parts.listening,
+            book: Mutex::default(),
+            counters: Counters::default(),
+            tokens: AtomicU64::new(parts.seed[1]),
+        }
+    }
+
+    /// The transport that serves `addr`.
+    pub(crate) fn transport(&self, addr: &Addr) -> Result<&Arc<dyn Transport>, TransportError> {
+        let serves = |transport: &&Arc<dyn Transport>| transport.schemes().contains(&addr.scheme());
+        self.transports
+            .iter()
+            .find(serves)
+            .ok_or_else(|| TransportError::Unsupported { addr: addr.clone() })
+    }
+
+    /// Makes a session of a connection and runs it in the background.
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        connection: crust_core::Connection,
+        role: Role,
+        expect: Option<PeerId>,
+    ) -> Result<Arc<Shared>, EstablishError> {
+        // Limits by address are for those who dial us; whom we dial is our own choice.
+        let ip = match role {
+            Role::Dialer => None,
+            Role::Listener => ip_of(connection.remote_addr()),
+        };
+        let place = self
+            .admit(Slot::Session, ip)
+            .map_err(|_| AttemptError::Limit)?;
+        let running = self.tasks.start();
+        let Established {
+            shared,
+            driver,
+            first,
+        } = establish(self, connection, role, expect).await?;
+        let task = self
+            .clone()
+            .run(shared.clone(), driver.run(first), place, running);
+        shared.tell_hub();
+        rt::detach(task);
+        Ok(shared)
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        shared: Arc<Shared>,
+        driver: impl Future<Output = DisconnectReason>,
+        place: Place,
+        running: Running,
+    ) {
+        tracing::info!(peer = %shared.peer, remote = %shared.remote, role = %shared.role, "session up");
+        let reason = driver.await;
+        self.registry.remove(&shared);
+        tracing::info!(peer = %shared.peer, reason = reason.name(), "session down");
+        if let DisconnectReason::Protocol { .. } = &reason {
+            self.counters
+                .protocol_errors
+                .fetch_add(1, Ordering::Relaxed);
+            self.on_offence(place.ip, AbuseKind::Protocol);
+        }
+        drop(place);
+        drop(running);
+    }
+
+    /// Takes a place, or says why there is none.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        slot: Slot,
+        ip: Option<IpAddr>,
+    ) -> Result<Place, Refusal> {
+        let admitted = lock(&self.gate).admit(slot, ip, rt::now());
+        if let Err(refusal) = admitted {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            if refusal == Refusal::Flood {
+                self.on_offence(ip, AbuseKind::Flood);
+            }
+            return Err(refusal);
+        }
+        Ok(Place {
+            inner: self.clone(),
+            slot,
+            ip,
+        })
+    }
+
+    /// Whether an inbound connection has a chance; asked before anything is spent on it.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.hub.is_full() && lock(&self.gate).has_room(Slot::Session)
+    }
+
+    /// An inbound handshake came to nothing.
+    pub(crate) fn on_handshake_failed(&self, ip: Option<IpAddr>, is_offence: bool) {
+        self.counters
+            .handshakes_failed
+            .fetch_add(1, Ordering::Relaxed);
+        if is_offence {
+            self.on_offence(ip, AbuseKind::Handshake);
+        }
+    }
+
+    fn on_offence(&self, ip: Option<IpAddr>, kind: AbuseKind) {
+        let Some(source) = ip else { return };
+        let offence = lock(&self.gate).on_offence(source, kind, rt::now());
+        if let Some(offence) = offence {
+            let (kind, count, refused) = (offence.kind, offence.count, offence.refused);
+            self.hub.notify(Event::Abuse {
+                source,
+                kind,
+                count,
+                refused,
+            });
+        }
+    }
+
+    pub(crate) fn is_blocked_peer(&self, peer: &PeerId) -> bool {
+        lock(&self.gate).is_blocked_peer(peer)
+    }
+
+    pub(crate) fn is_blocked_addr(&self, addr: &Addr) -> bool {
+        ip_of(addr).is_some_and(|ip| lock(&self.gate).is_blocked_ip(ip))
+    }
+
+    pub(crate) fn block_peer(&self, peer: PeerId) {
+        lock(&self.gate).block_peer(peer);
+        self.cut(|session| session.peer == peer);
+    }
+
+    pub(crate) fn unblock_peer(&self, peer: &PeerId) -> bool {
+        lock(&self.gate).unblock_peer(peer)
+    }
+
+    pub(crate) fn block_net(&self, net: IpNet) {
+        lock(&self.gate).block_net(net);
+        self.cut(|session| ip_of(&session.remote).is_some_and(|ip| net.contains(&ip)));
+    }
+
+    pub(crate) fn unblock_net(&self, net: IpNet) -> bool {
+        lock(&self.gate).unblock_net(net)
+    }
+
+    fn cut(&self, matches: impl Fn(&Shared) -> bool) {
+        let sessions = self.registry.sessions();
+        for session in sessions.iter().filter(|session| matches(session)) {
+            session.order(Order::Cut(DisconnectReason::Blocked));
+        }
+    }
+
+    /// What to say to `peer`, seen at `observed`.
+    pub(crate) fn hello(&self, peer: &PeerId, observed: &Addr) -> Hello {
+        let mut addrs: Vec<_> = endpoints::endpoints(&self.listening)
+            .into_iter()
+            .map(|e| e.local)
+            .collect();
+        addrs.truncate(Hello::MAX_ADDRS);
+        Hello {
+            version: Hello::VERSION,
+            instance: self.instance,
+            // Any two differ; that is all a token is for.
+            token: self
+                .tokens
+                .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed),
+            ended: self.registry.last_ended(peer),
+            addrs,
+            observed: observed.clone(),
+            max_message: u32::try_from(self.limits.max_message).unwrap_or(u32::MAX),
+            window: self.window(),
+        }
+    }
+
+    /// What messages may cost that the application has not read; two of the longest always fit.
+    pub(crate) fn window(&self) -> u64 {
+        let least = 2 * crate::message::cost(self.limits.max_message);
+        least.max(self.limits.receive_window as u64)
+    }
+
+    /// Remembers where `peer` says it is.
+    pub(crate) fn learn(&self, peer: PeerId, addrs: &[Addr]) {
+        lock(&self.book).insert(peer, addrs.iter().rev().cloned());
+    }
+
+    /// Where `peer` may be.
+    pub(crate) fn addrs(&self, peer: &PeerId) -> Vec<Addr> {
+        lock(&self.book).addrs(peer)
+    }
+
+    pub(crate) fn stats(&self) -> NodeStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        NodeStats {
+            sessions: self.registry.sessions().len(),
+            handshakes_failed: read(&self.counters.handshakes_failed),
+            refused: read(&self.counters.refused),
+            protocol_errors: read(&self.counters.protocol_errors),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.inner.gate).release(self.slot, self.ip);
+    }
+}
+
+/// The IP address in a transport's address, where there is one.
+pub(crate) fn ip_of(addr: &Addr) -> Option<IpAddr> {
+    addr.socket_addr().map(|addr| addr.ip().to_canonical())
+}
