@@ -99,7 +99,10 @@ pub(crate) async fn connect(inner: &Arc<Inner>, target: Target) -> Result<Sessio
             });
         }
         if let Some(session) = inner.registry.session(&peer) {
-            return Ok(Session(session));
+            if !session.is_closing() {
+                return Ok(Session(session));
+            }
+            poll_fn(|cx| session.poll_ended(cx)).await;
         }
     }
     let addrs = addrs(inner, &target)?;

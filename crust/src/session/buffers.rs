@@ -147,13 +147,6 @@ impl WriteBuffer {
         self.end += RECORD_OVERHEAD;
     }
 
-    /// Moves everything to the end of `out`, and gives the buffer back.
-    pub(crate) fn take_into(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.bytes[self.start..self.end]);
-        (self.start, self.end) = (0, 0);
-        self.rest();
-    }
-
     /// Writes once.
     pub(crate) fn poll_drain(
         &mut self,

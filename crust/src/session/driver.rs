@@ -39,8 +39,6 @@ pub(crate) struct Driver {
     liveness: Liveness,
     replies: Replies,
     incoming: Vec<Outgoing>,
-    /// What messages cost that were sealed since the queue was last told.
-    sealed: u64,
     phase: Phase,
     /// When the alarm rings next.
     alarm_at: Option<Instant>,
@@ -107,7 +105,6 @@ impl Driver {
             liveness,
             replies: Replies::default(),
             incoming: Vec::new(),
-            sealed: 0,
             phase: Phase::Open,
             alarm_at: None,
         }
@@ -115,8 +112,7 @@ impl Driver {
 
     /// Runs the session to its end. `first` are frames that came in one record with the end of the set-up.
     pub(crate) async fn run(mut self, first: Vec<u8>) -> DisconnectReason {
-        let now = rt::now();
-        let result = self.on_plaintext(&first, now);
+        let result = self.catch_up(&first);
         drop(first);
         let reason = match result {
             Ok(()) => poll_fn(|cx| self.poll(cx)).await,
@@ -127,6 +123,16 @@ impl Driver {
         }
         self.shared.end(&reason);
         reason
+    }
+
+    /// Handles what was read too much while the session was set up; nothing else would wake the task for it.
+    fn catch_up(&mut self, first: &[u8]) -> Result<(), DisconnectReason> {
+        let now = rt::now();
+        let result = self
+            .on_plaintext(first, now)
+            .and_then(|()| self.open_records(now));
+        self.hand_on();
+        result
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DisconnectReason> {
@@ -208,9 +214,7 @@ impl Driver {
             replies: &mut self.replies,
             shared: &self.shared,
         };
-        let result = inbound.on_plaintext(plaintext, now);
-        self.hand_on();
-        result
+        inbound.on_plaintext(plaintext, now)
     }
 
     /// Gives the application what is whole; to a session that ends here, nothing comes any more.
@@ -231,8 +235,8 @@ impl Driver {
 
     /// Takes what the handles want.
     fn take_work(&mut self, now: Instant) -> Result<(), DisconnectReason> {
-        let sealed = std::mem::take(&mut self.sealed);
-        let order = self.shared.take_work(sealed, &mut self.incoming);
+        let sealed = self.outbox.take_finished();
+        let order = self.shared.take_work(&sealed, &mut self.incoming);
         for message in self.incoming.drain(..) {
             self.outbox.push(message);
         }
@@ -339,7 +343,6 @@ impl Driver {
             outbox,
             assembly,
             replies,
-            sealed,
             ..
         } = self;
         link.write.seal(&mut link.sealer, |plaintext| {
@@ -351,7 +354,7 @@ impl Driver {
                 replies.put_ack(plaintext, shared, assembly);
             }
             let room = room.min(plaintext.room());
-            *sealed += plaintext.put(|out| outbox.fill(out, room));
+            plaintext.put(|out| outbox.fill(out, room));
             let after = outbox.sent();
             shared
                 .counters
@@ -419,7 +422,7 @@ impl Driver {
 impl Link {
     /// Seals a close frame and the channel's end.
     pub(crate) fn seal_goodbye(&mut self, code: CloseCode, text: &str) {
-        let text = &text.as_bytes()[..text.len().min(CloseCode::MAX_TEXT_LEN)];
+        let text = CloseCode::cut(text).as_bytes();
         let frame = Frame::Close {
             code: code as u8,
             text,
