@@ -7,7 +7,8 @@ use crust::{DisconnectReason, Event, Message, Node, PeerId, Session, rt};
 /// Runs a test, which fails where it takes [`TEST_LIMIT`].
 #[track_caller]
 pub fn run<F: Future>(test: F) -> F::Output {
-    rt::block_on(limited(TEST_LIMIT, test, Location::caller()))
+    // On the heap: without optimisation each layer between here and the test would copy it.
+    rt::block_on(limited(TEST_LIMIT, Box::pin(test), Location::caller()))
 }
 
 /// Waits for what must come soon.
