@@ -92,6 +92,12 @@ pub enum AttemptError {
     /// The address is blocked here.
     #[error("blocked here")]
     Blocked,
+    /// The other side keeps another connection to this node, and that did not become a session in time.
+    #[error("the other side keeps another connection, which was not ready within {} s", .limit.as_secs_f32())]
+    Duplicate {
+        /// The time it had.
+        limit: Duration,
+    },
     /// The other side took the connection and then ended it.
     #[error("the other side ended it: {0}")]
     Ended(DisconnectReason),

@@ -269,7 +269,8 @@ impl From<PeerId> for Blocked {
 
 impl From<IpAddr> for Blocked {
     fn from(ip: IpAddr) -> Self {
-        Self::Prefix(ip.into())
+        // Peers are told apart by canonical addresses: behind a dual-stack socket IPv4 ones come in mapped.
+        Self::Prefix(ip.to_canonical().into())
     }
 }
 

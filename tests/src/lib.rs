@@ -1,1 +1,19 @@
-//! Whole-node tests of Crust: several nodes, several processes. The tests are in `tests/tests`.
+//! Whole-node tests of Crust: several nodes, several processes. The tests are in `tests/tests`; here is what they share.
+
+mod frames;
+mod from;
+mod hostile;
+mod link;
+mod net;
+mod tell;
+mod wait;
+
+pub use self::{
+    frames::{Frame, Hello, chunk, message},
+    from::{TcpFrom, builder_from, dial_from},
+    hostile::{Hostile, identity_above, identity_below},
+    link::{Link, LinkTransport},
+    net::{Net, Pair, addr, contact, start, two_identities},
+    tell::{all_events, events, tell},
+    wait::{connected, disconnected, event, eventually, message_text, next_message, run, soon},
+};

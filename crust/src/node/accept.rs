@@ -36,6 +36,7 @@ fn on_incoming(inner: &Arc<Inner>, incoming: Incoming) {
         Ok(place) if inner.is_open() => place,
         Ok(_) => {
             tracing::debug!(remote = %incoming.remote_addr(), "no room for another session");
+            inner.on_refused();
             return;
         }
         Err(refusal) => {

@@ -212,5 +212,5 @@ async fn other_connection(inner: &Inner, peer: PeerId) -> Result<Arc<Shared>, At
     let limit = inner.timeouts.handshake;
     clock::timeout(limit, session)
         .await
-        .ok_or(AttemptError::HandshakeTimeout { limit })
+        .ok_or(AttemptError::Duplicate { limit })
 }

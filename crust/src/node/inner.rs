@@ -164,7 +164,7 @@ impl Inner {
     ) -> Result<Place, Refusal> {
         let admitted = lock(&self.gate).admit(slot, ip, rt::now());
         if let Err(refusal) = admitted {
-            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            self.on_refused();
             if refusal == Refusal::Flood {
                 self.on_offence(ip, AbuseKind::Flood);
             }
@@ -180,6 +180,11 @@ impl Inner {
     /// Whether an inbound connection has a chance; asked before anything is spent on it.
     pub(crate) fn is_open(&self) -> bool {
         !self.hub.is_full() && lock(&self.gate).has_room(Slot::Session)
+    }
+
+    /// A connection was refused before a handshake.
+    pub(crate) fn on_refused(&self) {
+        self.counters.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// An inbound handshake came to nothing.

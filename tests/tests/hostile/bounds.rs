@@ -1,0 +1,100 @@
+//! How many may come at once.
+
+use crust::{ConnectError, Limits, Timeouts, core::Connection};
+use crust_tests::{Net, builder_from, contact, dial_from, eventually, run, soon, start};
+
+use crate::scene::{ATTACKER, Scene, assert_ends_without_a_byte};
+
+async fn half_open(scene: &Scene, count: usize) -> Vec<Connection> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(scene.dial().await);
+    }
+    held
+}
+
+#[test]
+fn half_open_handshakes_of_one_address_are_bounded() {
+    run(async {
+        let mut limits = Limits::default();
+        limits.handshakes_per_address = 4;
+        let mut scene = Scene::with(limits, Timeouts::default()).await;
+        let held = half_open(&scene, 4).await;
+        let mut fifth = scene.dial().await;
+        assert_ends_without_a_byte(&mut fifth).await;
+        assert_eq!(scene.told().await, "abuse flood");
+        assert_eq!(scene.node.stats().refused, 1);
+
+        let elsewhere = start(builder_from("127.0.0.3")).await;
+        soon(elsewhere.connect(contact(&scene.node))).await.unwrap();
+        drop(held);
+        eventually(|| scene.node.stats().handshakes_failed == 4).await;
+        let here = start(builder_from(ATTACKER)).await;
+        soon(here.connect(contact(&scene.node))).await.unwrap();
+        scene.end().await;
+    });
+}
+
+#[test]
+fn half_open_handshakes_of_one_prefix_are_bounded() {
+    run(async {
+        let mut limits = Limits::default();
+        limits.handshakes_per_prefix = 4;
+        let scene = Scene::with(limits, Timeouts::default()).await;
+        let _held = half_open(&scene, 4).await;
+        let mut neighbour = dial_from("127.0.0.77", scene.addr()).await;
+        assert_ends_without_a_byte(&mut neighbour).await;
+        let elsewhere = start(builder_from("127.0.1.1")).await;
+        soon(elsewhere.connect(contact(&scene.node))).await.unwrap();
+        scene.end().await;
+    });
+}
+
+#[test]
+fn half_open_handshakes_are_bounded_in_total() {
+    run(async {
+        let mut limits = Limits::default();
+        limits.handshakes = 4;
+        let scene = Scene::with(limits, Timeouts::default()).await;
+        let held = half_open(&scene, 4).await;
+        let mut fifth = dial_from("127.0.7.7", scene.addr()).await;
+        assert_ends_without_a_byte(&mut fifth).await;
+        drop(held);
+        eventually(|| scene.node.stats().handshakes_failed == 4).await;
+        let elsewhere = start(builder_from("127.0.7.7")).await;
+        soon(elsewhere.connect(contact(&scene.node))).await.unwrap();
+        scene.end().await;
+    });
+}
+
+#[test]
+fn sessions_are_bounded_in_total_and_by_address() {
+    for by_address in [false, true] {
+        run(async {
+            let mut limits = Limits::default();
+            if by_address {
+                limits.sessions_per_address = 2;
+            } else {
+                limits.sessions = 2;
+            }
+            let node = start(Net::Tcp.builder().limits(limits)).await;
+            let peers = [
+                Net::Tcp.node().await,
+                Net::Tcp.node().await,
+                Net::Tcp.node().await,
+            ];
+            let first = soon(peers[0].connect(contact(&node))).await.unwrap();
+            soon(peers[1].connect(contact(&node))).await.unwrap();
+            let third = soon(peers[2].connect(contact(&node))).await;
+            assert!(
+                matches!(third, Err(ConnectError::Failed { .. })),
+                "{third:?}"
+            );
+            assert_eq!(node.sessions().len(), 2);
+            assert!(node.stats().refused >= 1);
+            soon(first.close("")).await;
+            eventually(|| node.stats().sessions == 1).await;
+            soon(peers[2].connect(contact(&node))).await.unwrap();
+        });
+    }
+}

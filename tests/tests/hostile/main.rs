@@ -1,0 +1,10 @@
+//! What a node does to those who keep to no rule, and what the others notice of it: nothing.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
+mod arbiter;
+mod blocks;
+mod bounds;
+mod junk;
+mod offenders;
+mod protocol;
+mod scene;

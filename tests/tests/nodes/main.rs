@@ -1,0 +1,8 @@
+//! What two honest nodes can rely on.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
+mod events;
+mod flow;
+mod meeting;
+mod priorities;
+mod shutdown;
