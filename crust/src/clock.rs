@@ -1,7 +1,10 @@
 //! One clock for all sessions of the process: a wheel of slots, and a task that turns it while anything waits.
 
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{Arc, Mutex, Weak},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -42,6 +45,32 @@ pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) {
         rt::detach(turn());
     }
     clock.wheel.insert(at, Arc::downgrade(alarm));
+}
+
+/// Gives `future` at most `limit`, and up to a [`TICK`] more; `None` where it needs longer.
+///
+/// For set-ups, of which there can be thousands at once: a timer of the runtime's for each costs several system calls.
+pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let deadline = rt::now() + limit;
+    let alarm = Arc::new(Alarm::default());
+    let mut is_set = false;
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        let now = rt::now();
+        if now >= deadline {
+            return Poll::Ready(None);
+        }
+        alarm.register(cx.waker());
+        // The wheel rings early where the deadline is beyond its span.
+        if !std::mem::replace(&mut is_set, true) || limit > Wheel::<()>::SPAN {
+            ring_at(deadline, &alarm);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 struct Clock {
@@ -209,18 +238,28 @@ mod tests {
     }
 
     #[test]
+    fn future_over_its_time_is_given_up() {
+        let limit = Duration::from_millis(50);
+        assert_eq!(
+            rt::block_on(timeout(limit, std::future::pending::<()>())),
+            None
+        );
+        assert_eq!(rt::block_on(timeout(limit, std::future::ready(7))), Some(7));
+    }
+
+    #[test]
     fn alarm_rings() {
         let alarm = Arc::new(Alarm::default());
-        let rung = std::future::poll_fn({
+        let rung = poll_fn({
             let start = rt::now();
             let alarm = alarm.clone();
             move |cx| {
                 alarm.register(cx.waker());
                 let elapsed = rt::now().saturating_duration_since(start);
                 if elapsed >= Duration::from_millis(150) {
-                    std::task::Poll::Ready(elapsed)
+                    Poll::Ready(elapsed)
                 } else {
-                    std::task::Poll::Pending
+                    Poll::Pending
                 }
             }
         });

@@ -139,6 +139,18 @@ impl Node {
         poll_fn(|cx| self.0.inner.hub.poll_next(cx)).await
     }
 
+    /// The next session that a peer began, to be read with [`Session::recv`]; `None` after the shutdown.
+    ///
+    /// For those who prefer a task for each session to one stream of events. Other events are passed over, so use
+    /// either this or [`Node::next_event`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no session is lost.
+    pub async fn accept(&self) -> Option<Session> {
+        poll_fn(|cx| self.0.inner.hub.poll_accept(cx)).await
+    }
+
     /// The session with `peer`.
     pub fn session(&self, peer: &PeerId) -> Option<Session> {
         self.0.inner.registry.session(peer).map(Session)

@@ -86,6 +86,15 @@ impl CloseCode {
     /// Bytes of a close frame's text, at most; longer ones are cut.
     pub(crate) const MAX_TEXT_LEN: usize = 256;
 
+    /// As much of `text` as a close frame carries, in whole letters.
+    pub(crate) fn cut(text: &str) -> &str {
+        let mut end = text.len().min(Self::MAX_TEXT_LEN);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        &text[..end]
+    }
+
     /// What a close frame from the peer means here.
     pub(crate) fn reason(code: u8, text: &[u8]) -> DisconnectReason {
         let text =

@@ -96,14 +96,22 @@ impl Session {
 
     /// The next message; `None` once the session is over and everything that came has been taken.
     ///
-    /// Messages taken here do not come as events of the node, and the other way round: each goes to whoever asks
-    /// first.
+    /// The first call *claims* the session's messages: from then on they come here and no more as
+    /// [`Event::Message`](crate::Event::Message). It does so when it is called, not when it is first polled. Who means
+    /// to read from another task than the one that takes events calls [`Session::claim`] before the next event, or
+    /// takes sessions with [`Node::accept`](crate::Node::accept), which claims them.
     ///
     /// # Cancel safety
     ///
     /// Safe: no message is lost.
-    pub async fn recv(&self) -> Option<Message> {
-        poll_fn(|cx| self.0.poll_recv(cx)).await
+    pub fn recv(&self) -> impl Future<Output = Option<Message>> + Send + '_ {
+        self.claim();
+        poll_fn(|cx| self.0.poll_recv(cx))
+    }
+
+    /// Claims the session's messages for [`Session::recv`]: they come no more as events.
+    pub fn claim(&self) {
+        self.0.inbox.claim();
     }
 
     /// Measures a round trip now: to the peer's session and back, past everything that is queued.

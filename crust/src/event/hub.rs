@@ -6,6 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use crust_core::Role;
+
 use crate::{
     event::Event,
     session::{Session, inbox::Next, shared::Shared},
@@ -106,6 +108,25 @@ impl Hub {
         }
         state.readers.register(cx);
         Poll::Pending
+    }
+}
+
+impl Hub {
+    /// The next session that a peer began, with its messages claimed; other events are passed over.
+    pub(crate) fn poll_accept(&self, cx: &Context<'_>) -> Poll<Option<Session>> {
+        loop {
+            match self.poll_next(cx) {
+                Poll::Ready(Some(Event::Connected { session })) => {
+                    session.claim();
+                    if session.role() == Role::Listener {
+                        return Poll::Ready(Some(session));
+                    }
+                }
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crust_crypto::HandshakeError;
 use futures::StreamExt;
 
 use crate::{
+    clock,
     error::{AttemptError, chain},
     node::{
         establish::EstablishError,
@@ -60,14 +61,14 @@ async fn handshake(
 ) {
     let remote = incoming.remote_addr().clone();
     let limit = inner.timeouts.handshake;
-    let connection = match rt::timeout(limit, incoming.accept()).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => {
+    let connection = match clock::timeout(limit, incoming.accept()).await {
+        Some(Ok(connection)) => connection,
+        Some(Err(error)) => {
             tracing::debug!(%remote, error = %chain(&error), "accept failed");
             return;
         }
-        Err(error) => {
-            tracing::debug!(%remote, %error, "accept failed");
+        None => {
+            tracing::debug!(%remote, "accept timed out");
             return;
         }
     };

@@ -12,8 +12,9 @@ pub struct Limits {
     /// has; 8 MiB, and never less than two of the longest messages. A session's memory stays under this, the send
     /// queue, and 272 KiB of buffers while data flows.
     pub receive_window: usize,
-    /// What messages to one peer may take here until they are sent, counted alike; 1 MiB. One longer message goes in
-    /// when the queue is empty.
+    /// What messages to one peer may take here until they are sent, counted alike; 1 MiB. A message waits only for
+    /// those of its own and higher priorities, so each level in use can hold that much; one longer message goes in when
+    /// there are none.
     pub send_queue: usize,
     /// Sessions in all; 16,384.
     pub sessions: usize,

@@ -6,6 +6,7 @@ use crust_core::{Addr, Contact, DialOpts, PeerId, Role, rt};
 use futures::{FutureExt, StreamExt, select_biased, stream::FuturesUnordered};
 
 use crate::{
+    clock,
     error::{Attempt, AttemptError, ConnectError},
     node::{
         establish::{EstablishError, attempt},
@@ -99,7 +100,10 @@ pub(crate) async fn connect(inner: &Arc<Inner>, target: Target) -> Result<Sessio
             });
         }
         if let Some(session) = inner.registry.session(&peer) {
-            return Ok(Session(session));
+            if !session.is_closing() {
+                return Ok(Session(session));
+            }
+            poll_fn(|cx| session.poll_ended(cx)).await;
         }
     }
     let addrs = addrs(inner, &target)?;
@@ -192,9 +196,9 @@ async fn open(
     let transport = inner.transport(addr)?;
     let limit = inner.timeouts.dial;
     let opts = DialOpts::default();
-    let connection = rt::timeout(limit, transport.dial(addr, &opts))
+    let connection = clock::timeout(limit, transport.dial(addr, &opts))
         .await
-        .map_err(|_| AttemptError::Timeout { limit })??;
+        .ok_or(AttemptError::Timeout { limit })??;
     match inner.begin(connection, Role::Dialer, expect).await {
         Ok(session) => Ok(session),
         Err(EstablishError::Attempt(error)) => Err(error),
@@ -206,7 +210,7 @@ async fn open(
 async fn other_connection(inner: &Inner, peer: PeerId) -> Result<Arc<Shared>, AttemptError> {
     let session = poll_fn(|cx| inner.registry.poll_session(&peer, cx));
     let limit = inner.timeouts.handshake;
-    rt::timeout(limit, session)
+    clock::timeout(limit, session)
         .await
-        .map_err(|_| AttemptError::HandshakeTimeout { limit })
+        .ok_or(AttemptError::HandshakeTimeout { limit })
 }

@@ -8,10 +8,13 @@ use std::{
 };
 
 use crust_core::{Addr, Connection, PeerId, Role, rt};
-use crust_crypto::{Handshake, HandshakeError, Keyed, Opened};
+use crust_crypto::{
+    Cipher, HEADER_LEN, Handshake, HandshakeError, Keyed, Opened, Opener, Sealer, TAG_LEN,
+};
 use futures::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    clock,
     error::AttemptError,
     node::{inner::Inner, registry::Admission},
     reason::{CloseCode, DisconnectReason},
@@ -33,7 +36,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) driver: Driver,
+    pub(crate) driver: Box<Driver>,
     /// Frames that came with the last record.
     pub(crate) first: Vec<u8>,
 }
@@ -54,9 +57,13 @@ impl<E: Into<AttemptError>> From<E> for EstablishError {
 
 /// A connection after its handshake.
 struct Keyring {
-    link: Link,
+    connection: Connection,
+    sealer: Sealer,
+    opener: Opener,
+    /// What was read and not opened.
+    read: Vec<u8>,
     peer: PeerId,
-    cipher: crust_crypto::Cipher,
+    cipher: Cipher,
     rtt: Duration,
     /// The handshake's last message, to go out with the hello.
     unsent: Vec<u8>,
@@ -74,29 +81,37 @@ pub(crate) async fn establish(
     expect: Option<PeerId>,
 ) -> Result<Established, EstablishError> {
     let limit = inner.timeouts.handshake;
-    let (mut keyring, ours, theirs, rest) =
-        rt::timeout(limit, meet(inner, connection, role, expect))
-            .await
-            .map_err(|_| AttemptError::HandshakeTimeout { limit })??;
-    inner.learn(keyring.peer, &theirs.addrs);
-    let shared = Arc::new(share(inner, &keyring, role, &ours, &theirs));
-    let rest = rt::timeout(limit, settle(inner, &mut keyring, &shared, &theirs, rest))
-        .await
-        .map_err(|_| AttemptError::HandshakeTimeout { limit })??;
+    let agreed = clock::timeout(limit, agree(inner, connection, role, expect)).await;
+    let (keyring, shared, window, first) =
+        agreed.ok_or(AttemptError::HandshakeTimeout { limit })??;
     let liveness = Liveness::new(inner.timeouts.lost, role, keyring.rtt, rt::now());
     let assembly = Assembly::new(inner.limits.max_message, inner.window());
     let driver = Driver::new(
         shared.clone(),
-        keyring.link,
-        Outbox::new(theirs.window),
+        keyring.into_link(),
+        Outbox::new(window),
         assembly,
         liveness,
     );
     Ok(Established {
         shared,
-        driver,
-        first: rest,
+        driver: Box::new(driver),
+        first,
     })
+}
+
+/// Everything that needs the other side. Gives the window that it opens, and the frames that came with its last word.
+async fn agree(
+    inner: &Inner,
+    connection: Connection,
+    role: Role,
+    expect: Option<PeerId>,
+) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>), EstablishError> {
+    let (mut keyring, ours, theirs, rest) = meet(inner, connection, role, expect).await?;
+    inner.learn(keyring.peer, &theirs.addrs);
+    let shared = Arc::new(share(inner, &keyring, role, &ours, &theirs));
+    let first = settle(inner, &mut keyring, &shared, &theirs, rest).await?;
+    Ok((keyring, shared, theirs.window, first))
 }
 
 /// Handshake and hellos.
@@ -114,7 +129,7 @@ async fn meet(
         keyring.refuse(CloseCode::Blocked).await;
         return Err(AttemptError::Blocked.into());
     }
-    let ours = inner.hello(&keyring.peer, keyring.link.connection.remote_addr());
+    let ours = inner.hello(&keyring.peer, keyring.connection.remote_addr());
     keyring
         .send(&Frame::Hello(&ours.encode().map_err(protocol)?))
         .await?;
@@ -149,8 +164,8 @@ async fn settle(
                 });
             }
         }
-        // From here on the session is registered: an error must end it, which the first write of its task will see.
-        let _ = keyring.send(&Frame::Confirm).await;
+        // The session is registered, so nothing may be awaited from here on; its task sends the confirmation first.
+        keyring.unsent = keyring.seal(&Frame::Confirm);
         return Ok(rest);
     }
     let rest = if rest.is_empty() {
@@ -243,66 +258,104 @@ impl Keyring {
         rtt: Duration,
         unsent: Vec<u8>,
     ) -> Self {
-        let link = Link {
-            connection,
-            sealer: keyed.sealer,
-            opener: keyed.opener,
-            read: ReadBuffer::new(read),
-            write: WriteBuffer::default(),
-            unflushed: false,
-        };
+        let Keyed {
+            peer,
+            sealer,
+            opener,
+            cipher,
+            ..
+        } = keyed;
         Self {
-            link,
-            peer: keyed.peer,
-            cipher: keyed.cipher,
+            connection,
+            sealer,
+            opener,
+            read,
+            peer,
+            cipher,
             rtt,
             unsent,
         }
     }
 
-    /// Sends one frame in a record of its own, behind what was held back.
-    async fn send(&mut self, frame: &Frame<'_>) -> Result<(), AttemptError> {
-        let link = &mut self.link;
-        let mut bytes = std::mem::take(&mut self.unsent);
-        link.write.seal(&mut link.sealer, |plaintext| {
-            plaintext.put(|out| frame.put(out))
-        });
-        link.write.take_into(&mut bytes);
-        write(&mut link.connection, &bytes).await.map_err(lost)
+    /// What the session's task goes on with.
+    fn into_link(self) -> Link {
+        Link {
+            connection: self.connection,
+            sealer: self.sealer,
+            opener: self.opener,
+            read: ReadBuffer::new(self.read),
+            write: WriteBuffer::new(self.unsent),
+            unflushed: false,
+            broken: false,
+        }
     }
 
-    /// Reads one record.
+    /// Sends one frame in a record of its own, behind what was held back.
+    async fn send(&mut self, frame: &Frame<'_>) -> Result<(), AttemptError> {
+        let bytes = self.seal(frame);
+        write(&mut self.connection, &bytes).await.map_err(lost)
+    }
+
+    /// A record with one frame, behind what was held back.
+    fn seal(&mut self, frame: &Frame<'_>) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.unsent);
+        let start = bytes.len();
+        bytes.extend_from_slice(&[0; HEADER_LEN]);
+        frame.put(&mut bytes);
+        bytes.extend_from_slice(&[0; TAG_LEN]);
+        self.sealer.seal(&mut bytes[start..]);
+        bytes
+    }
+
+    /// Reads one record. What comes after it stays in `read`.
     async fn record(&mut self) -> Result<Vec<u8>, AttemptError> {
-        let link = &mut self.link;
         loop {
-            match link.read.next(&mut link.opener) {
-                Ok(Some(Opened::Data(plaintext))) => return Ok(plaintext.to_vec()),
-                Ok(Some(Opened::Close)) => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
-                Ok(None) => {}
-                Err(_) => return Err(protocol("a record is broken")),
+            if let Some(record) = self.open()? {
+                return Ok(record);
             }
-            let read = poll_fn(|cx| {
-                let filled = link.read.poll_fill(&mut link.connection, cx);
-                if filled.is_pending() {
-                    link.read.rest();
-                }
-                filled
-            });
-            if read.await.map_err(lost)? == 0 {
+            let held = self.read.len();
+            self.read.resize(held + READ_LEN, 0);
+            let read = self
+                .connection
+                .read(&mut self.read[held..])
+                .await
+                .map_err(lost)?;
+            self.read.truncate(held + read);
+            if read == 0 {
                 return Err(lost(io::ErrorKind::UnexpectedEof.into()));
             }
         }
     }
 
+    /// Opens the first record if all of it is there. One that claims to be longer than any here is not waited for.
+    fn open(&mut self) -> Result<Option<Vec<u8>>, AttemptError> {
+        let Some(header) = self.read.first_chunk() else {
+            return Ok(None);
+        };
+        let broken = |_| protocol("a record is broken");
+        let len = HEADER_LEN + self.opener.body_len(header).map_err(broken)?;
+        if self.read.len() < len {
+            return Ok(None);
+        }
+        let rest = self.read.split_off(len);
+        let mut record = std::mem::replace(&mut self.read, rest);
+        match self.opener.open(&mut record).map_err(broken)? {
+            Opened::Data(plaintext) => Ok(Some(plaintext.to_vec())),
+            Opened::Close => Err(lost(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
     /// Says no, as far as one attempt goes.
     async fn refuse(&mut self, code: CloseCode) {
-        let _ = self
-            .send(&Frame::Close {
+        let said = async {
+            self.send(&Frame::Close {
                 code: code as u8,
                 text: b"",
             })
-            .await;
-        let _ = rt::timeout(REFUSAL_TIMEOUT, self.link.drain()).await;
+            .await?;
+            self.connection.close().await.map_err(lost)
+        };
+        let _ = clock::timeout(REFUSAL_TIMEOUT, said).await;
     }
 }
 
@@ -310,8 +363,8 @@ fn share(inner: &Inner, keyring: &Keyring, role: Role, ours: &Hello, theirs: &He
     let identity = shared::Identity {
         peer: keyring.peer,
         role,
-        local: keyring.link.connection.local_addr().clone(),
-        remote: keyring.link.connection.remote_addr().clone(),
+        local: keyring.connection.local_addr().clone(),
+        remote: keyring.connection.remote_addr().clone(),
         cipher: keyring.cipher,
         names: Names {
             connection: ours.connection(theirs),
@@ -360,7 +413,7 @@ pub(crate) fn attempt(addr: &Addr, started_at: Instant, error: AttemptError) -> 
     }
 }
 
-/// Room for the longest handshake message.
+/// Room for the longest handshake message; most hellos fit too.
 const READ_LEN: usize = 512;
 /// A refusal is a courtesy.
 const REFUSAL_TIMEOUT: Duration = Duration::from_millis(200);

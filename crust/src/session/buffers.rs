@@ -99,6 +99,15 @@ pub(crate) struct WriteBuffer {
 }
 
 impl WriteBuffer {
+    /// One that has `bytes` to write first.
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            start: 0,
+            end: bytes.len(),
+            bytes,
+        }
+    }
+
     /// Whether everything has been written.
     pub(crate) const fn is_empty(&self) -> bool {
         self.start == self.end
@@ -106,7 +115,7 @@ impl WriteBuffer {
 
     /// Whether a full record fits.
     pub(crate) fn has_room(&self) -> bool {
-        self.bytes.is_empty() || self.bytes.len() - self.end >= RECORD_OVERHEAD + MAX_PLAINTEXT
+        self.is_empty() || self.bytes.len() >= self.end + RECORD_OVERHEAD + MAX_PLAINTEXT
     }
 
     /// Lets `compose` write a plaintext and seals it. Nothing happens where it writes nothing.
@@ -119,9 +128,7 @@ impl WriteBuffer {
         sealer: &mut Sealer,
         compose: impl FnOnce(&mut Plaintext<'_>),
     ) -> bool {
-        if self.bytes.is_empty() {
-            self.bytes = pool::take();
-        }
+        self.borrow();
         let record = &mut self.bytes[self.end..self.end + RECORD_OVERHEAD + MAX_PLAINTEXT];
         let mut plaintext = Plaintext {
             room: &mut record[HEADER_LEN..HEADER_LEN + MAX_PLAINTEXT],
@@ -139,19 +146,10 @@ impl WriteBuffer {
 
     /// Seals the channel's authenticated end.
     pub(crate) fn seal_close(&mut self, sealer: &mut Sealer) {
-        if self.bytes.is_empty() {
-            self.bytes = pool::take();
-        }
+        self.borrow();
         let record = &mut self.bytes[self.end..self.end + RECORD_OVERHEAD];
         sealer.seal_close(record.try_into().expect("cut to its length above"));
         self.end += RECORD_OVERHEAD;
-    }
-
-    /// Moves everything to the end of `out`, and gives the buffer back.
-    pub(crate) fn take_into(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.bytes[self.start..self.end]);
-        (self.start, self.end) = (0, 0);
-        self.rest();
     }
 
     /// Writes once.
@@ -170,6 +168,13 @@ impl WriteBuffer {
             (self.start, self.end) = (0, 0);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Takes a buffer from the pool where there is none, or only the small one of the beginning.
+    fn borrow(&mut self) {
+        if self.is_empty() && self.bytes.len() != pool::BUFFER_LEN {
+            self.bytes = pool::take();
+        }
     }
 
     /// Gives the buffer back where it is empty.

@@ -14,7 +14,7 @@ use crust_crypto::{Opened, Opener, Sealer};
 use futures::AsyncWrite;
 
 use crate::{
-    clock,
+    clock, pool,
     reason::{CloseCode, DisconnectReason},
     session::{
         assembly::Assembly,
@@ -39,8 +39,6 @@ pub(crate) struct Driver {
     liveness: Liveness,
     replies: Replies,
     incoming: Vec<Outgoing>,
-    /// What messages cost that were sealed since the queue was last told.
-    sealed: u64,
     phase: Phase,
     /// When the alarm rings next.
     alarm_at: Option<Instant>,
@@ -56,6 +54,8 @@ pub(crate) struct Link {
     pub(crate) write: WriteBuffer,
     /// Something was written and not flushed.
     pub(crate) unflushed: bool,
+    /// Nothing can be written any more.
+    pub(crate) broken: bool,
 }
 
 /// Frames to send besides messages: one of each at most, whatever the peer asks for.
@@ -87,8 +87,16 @@ enum Phase {
     },
 }
 
-/// Whether a step changed anything.
-type Progress = Result<bool, DisconnectReason>;
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// A few messages went to the application: it is its turn now, for its answer may go out with the next round.
+    Delivered,
+    /// Bytes came or went.
+    Moved,
+    /// There was nothing to do.
+    Nothing,
+}
 
 impl Driver {
     pub(crate) fn new(
@@ -107,26 +115,36 @@ impl Driver {
             liveness,
             replies: Replies::default(),
             incoming: Vec::new(),
-            sealed: 0,
             phase: Phase::Open,
             alarm_at: None,
         }
     }
 
-    /// Runs the session to its end. `first` are frames that came in one record with the end of the set-up.
-    pub(crate) async fn run(mut self, first: Vec<u8>) -> DisconnectReason {
-        let now = rt::now();
-        let result = self.on_plaintext(&first, now);
+    /// Runs the session to its end. Boxed, so that the task that awaits it holds it once and not at each level. `first`
+    /// are frames that came in one record with the end of the set-up.
+    pub(crate) async fn run(mut self: Box<Self>, first: Vec<u8>) -> DisconnectReason {
+        let result = self.catch_up(&first);
         drop(first);
         let reason = match result {
             Ok(()) => poll_fn(|cx| self.poll(cx)).await,
             Err(reason) => reason,
         };
         if let DisconnectReason::Protocol { .. } | DisconnectReason::Blocked = reason {
-            self.say_goodbye(&reason).await;
+            // On the heap: every session's task would be as large as if it were saying goodbye.
+            Box::pin(self.say_goodbye(&reason)).await;
         }
         self.shared.end(&reason);
         reason
+    }
+
+    /// Handles what was read too much while the session was set up; nothing else would wake the task for it.
+    fn catch_up(&mut self, first: &[u8]) -> Result<(), DisconnectReason> {
+        let now = rt::now();
+        let result = self
+            .on_plaintext(first, now)
+            .and_then(|()| self.open_records(now));
+        self.hand_on();
+        result
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DisconnectReason> {
@@ -134,9 +152,10 @@ impl Driver {
         for _ in 0..ROUNDS {
             let now = rt::now();
             match self.round(cx, now) {
-                Ok(true) => {}
-                Ok(false) if self.rest(now) => return Poll::Pending,
-                Ok(false) => {}
+                Ok(Step::Delivered) => break,
+                Ok(Step::Moved) => {}
+                Ok(Step::Nothing) if self.rest(now) => return Poll::Pending,
+                Ok(Step::Nothing) => {}
                 Err(reason) => return Poll::Ready(reason),
             }
         }
@@ -144,32 +163,35 @@ impl Driver {
         Poll::Pending
     }
 
-    fn round(&mut self, cx: &mut Context<'_>, now: Instant) -> Progress {
-        let read = self.read(cx, now)?;
+    fn round(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Step, DisconnectReason> {
         self.take_work(now)?;
         self.on_time(now)?;
-        let written = self.write(cx, now)?;
-        Ok(read || written)
+        let written = self.write(cx, now);
+        let read = self.read(cx, now)?;
+        Ok(match read {
+            Step::Nothing if written => Step::Moved,
+            read => read,
+        })
     }
 
     /// Reads once and handles every record that is whole.
-    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Progress {
-        match self.link.read.poll_fill(&mut self.link.connection, cx) {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(Err(error)) => {
-                return Err(self.ended(DisconnectReason::Lost { kind: error.kind() }));
-            }
-            Poll::Ready(Ok(0)) => {
-                return Err(self.ended(DisconnectReason::Lost {
-                    kind: io::ErrorKind::UnexpectedEof,
-                }));
-            }
-            Poll::Ready(Ok(_)) => {}
-        }
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Step, DisconnectReason> {
+        let lost = |kind| DisconnectReason::Lost { kind };
+        let read = match self.link.read.poll_fill(&mut self.link.connection, cx) {
+            Poll::Pending => return Ok(Step::Nothing),
+            Poll::Ready(Err(error)) => return Err(self.ended(lost(error.kind()))),
+            Poll::Ready(Ok(0)) => return Err(self.ended(lost(io::ErrorKind::UnexpectedEof))),
+            Poll::Ready(Ok(read)) => read,
+        };
         self.liveness.on_heard(now);
         let result = self.open_records(now);
-        self.hand_on();
-        result.map(|()| true)
+        let delivered = self.hand_on();
+        result?;
+        Ok(if delivered && read < pool::BUFFER_LEN / 4 {
+            Step::Delivered
+        } else {
+            Step::Moved
+        })
     }
 
     fn open_records(&mut self, now: Instant) -> Result<(), DisconnectReason> {
@@ -208,16 +230,14 @@ impl Driver {
             replies: &mut self.replies,
             shared: &self.shared,
         };
-        let result = inbound.on_plaintext(plaintext, now);
-        self.hand_on();
-        result
+        inbound.on_plaintext(plaintext, now)
     }
 
-    /// Gives the application what is whole; to a session that ends here, nothing comes any more.
-    fn hand_on(&mut self) {
+    /// Gives the application what is whole.
+    fn hand_on(&mut self) -> bool {
         let done = self.assembly.done();
         if done.is_empty() {
-            return;
+            return false;
         }
         let counters = &self.shared.counters;
         let bytes: usize = done.iter().map(|message| message.data.len()).sum();
@@ -227,12 +247,13 @@ impl Driver {
         counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
         self.shared.inbox.push(done);
         self.shared.tell_hub();
+        true
     }
 
     /// Takes what the handles want.
     fn take_work(&mut self, now: Instant) -> Result<(), DisconnectReason> {
-        let sealed = std::mem::take(&mut self.sealed);
-        let order = self.shared.take_work(sealed, &mut self.incoming);
+        let sealed = self.outbox.take_finished();
+        let order = self.shared.take_work(&sealed, &mut self.incoming);
         for message in self.incoming.drain(..) {
             self.outbox.push(message);
         }
@@ -279,39 +300,44 @@ impl Driver {
         Ok(())
     }
 
-    /// Seals what may go, and writes once.
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Progress {
+    /// Seals what may go, and writes once. Whether anything was written.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        if self.link.broken {
+            return false;
+        }
         if self.link.write.is_empty() {
             self.seal(now);
         }
         if self.link.write.is_empty() {
-            return self.flush(cx);
+            self.flush(cx);
+            return false;
         }
         match self.link.write.poll_drain(&mut self.link.connection, cx) {
-            Poll::Pending => Ok(false),
+            Poll::Pending => false,
             Poll::Ready(Ok(())) => {
                 self.link.unflushed = true;
-                Ok(true)
+                true
             }
-            Poll::Ready(Err(error)) => {
-                Err(self.ended(DisconnectReason::Lost { kind: error.kind() }))
+            Poll::Ready(Err(_)) => {
+                // The peer may have said why before it went; the end of what it sent is the end of the session.
+                self.link.broken = true;
+                false
             }
         }
     }
 
     /// Everything is written: flushes, and closes where that was all.
-    fn flush(&mut self, cx: &mut Context<'_>) -> Progress {
+    fn flush(&mut self, cx: &mut Context<'_>) {
         let connection = Pin::new(&mut self.link.connection);
         let flushed = match &self.phase {
             Phase::Lingering { .. } => connection.poll_close(cx),
             _ if self.link.unflushed => connection.poll_flush(cx),
-            _ => return Ok(false),
+            _ => return,
         };
         if let Poll::Ready(result) = flushed {
             self.link.unflushed = false;
-            result.map_err(|error| self.ended(DisconnectReason::Lost { kind: error.kind() }))?;
+            self.link.broken = result.is_err();
         }
-        Ok(false)
     }
 
     fn seal(&mut self, now: Instant) {
@@ -339,7 +365,6 @@ impl Driver {
             outbox,
             assembly,
             replies,
-            sealed,
             ..
         } = self;
         link.write.seal(&mut link.sealer, |plaintext| {
@@ -351,7 +376,7 @@ impl Driver {
                 replies.put_ack(plaintext, shared, assembly);
             }
             let room = room.min(plaintext.room());
-            *sealed += plaintext.put(|out| outbox.fill(out, room));
+            plaintext.put(|out| outbox.fill(out, room));
             let after = outbox.sent();
             shared
                 .counters
@@ -412,14 +437,14 @@ impl Driver {
             self.link.seal_goodbye(code, text);
         }
         let link = &mut self.link;
-        let _ = rt::timeout(GOODBYE_TIMEOUT, link.drain()).await;
+        let _ = clock::timeout(GOODBYE_TIMEOUT, link.drain()).await;
     }
 }
 
 impl Link {
     /// Seals a close frame and the channel's end.
     pub(crate) fn seal_goodbye(&mut self, code: CloseCode, text: &str) {
-        let text = &text.as_bytes()[..text.len().min(CloseCode::MAX_TEXT_LEN)];
+        let text = CloseCode::cut(text).as_bytes();
         let frame = Frame::Close {
             code: code as u8,
             text,

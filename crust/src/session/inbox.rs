@@ -37,6 +37,8 @@ pub(crate) struct Inbox {
     told: AtomicU64,
     /// Whether a reader has asked for the peer to be told.
     asked: AtomicBool,
+    /// Whether messages are for readers of the session alone, and not for the node's event stream.
+    claimed: AtomicBool,
     window: u64,
 }
 
@@ -64,6 +66,7 @@ impl Inbox {
             consumed: AtomicU64::new(0),
             told: AtomicU64::new(0),
             asked: AtomicBool::new(false),
+            claimed: AtomicBool::new(false),
             window,
         }
     }
@@ -88,6 +91,9 @@ impl Inbox {
 
     /// The next thing for the node's event stream, in the order that is promised: connected, messages, disconnected.
     pub(crate) fn next(&self) -> Option<Next> {
+        if self.is_claimed() {
+            return self.next_of_claimed();
+        }
         let mut front = lock(&self.front);
         if let Some(message) = self.pop(&mut front) {
             return Some(Next::Message(message));
@@ -104,8 +110,31 @@ impl Inbox {
         (!std::mem::replace(&mut back.end_told, true)).then_some(Next::Disconnected(ended))
     }
 
+    /// The same for a session whose messages go to its readers.
+    fn next_of_claimed(&self) -> Option<Next> {
+        let mut back = lock(&self.back);
+        if std::mem::take(&mut back.connected) {
+            return Some(Next::Connected);
+        }
+        let ended = back.ended.clone()?;
+        (!std::mem::replace(&mut back.end_told, true)).then_some(Next::Disconnected(ended))
+    }
+
+    /// From now on messages are for readers of the session alone.
+    pub(crate) fn claim(&self) {
+        self.claimed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.claimed.load(Ordering::Acquire)
+    }
+
     /// Whether [`Inbox::next`] has something.
     pub(crate) fn has_next(&self) -> bool {
+        if self.is_claimed() {
+            let back = lock(&self.back);
+            return back.connected || (back.ended.is_some() && !back.end_told);
+        }
         if !lock(&self.front).is_empty() {
             return true;
         }
@@ -228,6 +257,18 @@ mod tests {
         inbox.end(DisconnectReason::Closed);
         assert!(matches!(inbox.poll_recv(&cx), Poll::Ready(Some(_))));
         assert!(matches!(inbox.poll_recv(&cx), Poll::Ready(None)));
+    }
+
+    #[test]
+    fn claimed_messages_are_no_events() {
+        let inbox = Inbox::new(1_000);
+        inbox.push(&mut messages(1));
+        inbox.claim();
+        assert!(matches!(inbox.next(), Some(Next::Connected)));
+        assert!(!inbox.has_next());
+        assert!(inbox.next().is_none());
+        let cx = Context::from_waker(noop_waker_ref());
+        assert!(matches!(inbox.poll_recv(&cx), Poll::Ready(Some(_))));
     }
 
     #[test]

@@ -35,7 +35,12 @@ pub(crate) struct Outbox {
     acked: u64,
     /// Messages, and bytes of them, that went out whole.
     sent: (u64, u64),
+    /// What they cost, by level, since it was last asked.
+    finished: Costs,
 }
+
+/// What messages cost, by level.
+pub(crate) type Costs = [u64; Priority::LEVELS];
 
 #[derive(Debug)]
 struct Queued {
@@ -55,6 +60,7 @@ impl Outbox {
             frames: 0,
             acked: 0,
             sent: (0, 0),
+            finished: Costs::default(),
         }
     }
 
@@ -82,19 +88,19 @@ impl Outbox {
         Ok(())
     }
 
-    /// Appends message frames to `out` until it holds `limit` bytes more or nothing may go. Returns what the messages
-    /// that went out whole cost.
-    pub(crate) fn fill<B: BufMut>(&mut self, out: &mut B, mut limit: usize) -> u64 {
-        let mut finished = 0;
+    /// Appends message frames to `out` until it holds `limit` bytes more or nothing may go.
+    pub(crate) fn fill<B: BufMut>(&mut self, out: &mut B, mut limit: usize) {
         while limit > Chunk::MAX_HEADER_LEN {
             let Some(level) = self.next_level() else {
                 break;
             };
-            let (used, done) = self.fill_from(level, out, limit);
-            limit -= used;
-            finished += done;
+            limit -= self.fill_from(level, out, limit);
         }
-        finished
+    }
+
+    /// What the messages cost that went out whole since the last call.
+    pub(crate) fn take_finished(&mut self) -> Costs {
+        std::mem::take(&mut self.finished)
     }
 
     /// Whether something could go out now.
@@ -136,7 +142,7 @@ impl Outbox {
         self.spent + cost(first.data.len()) <= self.credit
     }
 
-    fn fill_from<B: BufMut>(&mut self, level: usize, out: &mut B, limit: usize) -> (usize, u64) {
+    fn fill_from<B: BufMut>(&mut self, level: usize, out: &mut B, limit: usize) -> usize {
         let queue = &mut self.queues[level];
         let message = queue
             .front_mut()
@@ -162,7 +168,7 @@ impl Outbox {
         self.frames += 1;
         if !last {
             self.started |= 1 << level;
-            return (used, 0);
+            return used;
         }
         queue.pop_front();
         self.sent = (self.sent.0 + 1, self.sent.1 + total as u64);
@@ -170,7 +176,8 @@ impl Outbox {
         if queue.is_empty() {
             self.occupied &= !(1 << level);
         }
-        (used, cost(total))
+        self.finished[level] += cost(total);
+        used
     }
 
     /// Gives memory of a burst back. For a session that falls idle.

@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -17,7 +17,11 @@ use crate::{
     event::hub::Hub,
     message::cost,
     reason::DisconnectReason,
-    session::{SendError, SessionStats, inbox::Inbox, outbox::Outgoing},
+    session::{
+        SendError, SessionStats,
+        inbox::Inbox,
+        outbox::{Costs, Outgoing},
+    },
     sync::{Waiters, lock, wake_all},
 };
 
@@ -65,8 +69,8 @@ pub(crate) struct Identity {
 #[derive(Debug, Default)]
 struct SendSide {
     incoming: Vec<Outgoing>,
-    /// What queued messages cost that are not sealed yet.
-    queued: u64,
+    /// What queued messages cost that are not sealed yet, by level.
+    queued: Costs,
     limit: u64,
     /// Whether the task sleeps and must be woken for more.
     parked: bool,
@@ -175,16 +179,11 @@ impl Shared {
     }
 
     /// For the task: messages that cost `sealed` have gone out; takes new ones into `incoming`, which must be empty.
-    pub(crate) fn take_work(&self, sealed: u64, incoming: &mut Vec<Outgoing>) -> Option<Order> {
+    pub(crate) fn take_work(&self, sealed: &Costs, incoming: &mut Vec<Outgoing>) -> Option<Order> {
         let mut send = lock(&self.send);
-        send.queued -= sealed;
         send.parked = false;
         std::mem::swap(&mut send.incoming, incoming);
-        let space = if send.queued <= send.limit / 2 {
-            send.space.take()
-        } else {
-            Vec::new()
-        };
+        let space = send.on_sealed(sealed);
         let order = send.order.clone();
         drop(send);
         wake_all(space);
@@ -220,6 +219,11 @@ impl Shared {
     /// Whether the session is over.
     pub(crate) fn has_ended(&self) -> bool {
         lock(&self.send).ended.is_some()
+    }
+
+    /// Whether the session is about to end, so that nothing can be sent any more.
+    pub(crate) fn is_closing(&self) -> bool {
+        lock(&self.send).order.is_some()
     }
 
     /// Waits for the end.
@@ -306,16 +310,39 @@ impl SendSide {
         if let Some(Order::Close { reason, .. } | Order::Cut(reason)) = &self.order {
             return Err(SendError::Ended(reason.clone()));
         }
-        // An empty queue takes any message, so that one longer than the queue can go too.
-        if self.queued > 0 && self.queued + cost(message.data.len()) > self.limit {
+        // What a message overtakes does not stand in its way; and an empty queue takes any message, so that one longer
+        // than the queue can go too.
+        let ahead: u64 = self.queued[message.priority.index()..].iter().sum();
+        if ahead > 0 && ahead + cost(message.data.len()) > self.limit {
             return Err(SendError::Full);
         }
         Ok(())
     }
 
+    /// Takes off what has gone out. Gives those to wake who wait for room: not before half a queue is free, so that
+    /// they do not come for each message.
+    fn on_sealed(&mut self, sealed: &Costs) -> Vec<Waker> {
+        if *sealed == Costs::default() {
+            return Vec::new();
+        }
+        for (queued, sealed) in self.queued.iter_mut().zip(sealed) {
+            *queued -= sealed;
+        }
+        let top = self
+            .queued
+            .iter()
+            .rposition(|queued| *queued > 0)
+            .unwrap_or_default();
+        if self.queued[top] <= self.limit / 2 {
+            self.space.take()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Returns whether the task must be woken.
     fn push(&mut self, message: Outgoing) -> bool {
-        self.queued += cost(message.data.len());
+        self.queued[message.priority.index()] += cost(message.data.len());
         self.incoming.push(message);
         std::mem::take(&mut self.parked)
     }
