@@ -1,0 +1,73 @@
+//! Mode idle: many sessions that do nothing.
+
+use crust::rt;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{args::Mode, ask::Ask, bench::Bench, link::Link, meter::bar, report::Report};
+use crate::{exit::Failure, units, usage};
+
+pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
+    check_open_files(bench.parallel)?;
+    // What the first session makes for all, such as tables and threads, is not what a session costs.
+    let warm = open(bench).await?;
+    let before = bench.mark().await?;
+    let links = open_all(bench).await?;
+    let start = bench.mark().await?;
+    let clock = bench.start("sessions");
+    clock.await.ok();
+    let span = bench.since(&start).await?;
+
+    let each = |before: Option<u64>, after: Option<u64>| {
+        let grown = after?.saturating_sub(before?);
+        Some(grown / u64::from(bench.parallel))
+    };
+    let report = Report {
+        sessions: Some(links.len() as u64),
+        rss_bytes_per_session: each(before.own.rss_bytes, span.end.own.rss_bytes),
+        listener_rss_bytes_per_session: each(
+            before.listener.rss_bytes,
+            span.end.listener.rss_bytes,
+        ),
+        ..Report::new(bench, &span)
+    };
+    for link in links.into_iter().chain([warm]) {
+        rt::detach(link.close());
+    }
+    Ok(report)
+}
+
+async fn open_all(bench: &Bench) -> Result<Vec<Link>, Failure> {
+    let bar = bar(u128::from(bench.parallel), "sessions opened");
+    let opened = stream::iter(0..bench.parallel).map(|_| open(bench));
+    let links = opened
+        .buffer_unordered(AT_ONCE)
+        .inspect_ok(|_| {
+            bar.inc(1);
+            bar.set_message(units::count(bar.position() as f64));
+        })
+        .try_collect()
+        .await;
+    bar.finish_and_clear();
+    links
+}
+
+async fn open(bench: &Bench) -> Result<Link, Failure> {
+    let mut link = Link::open(&bench.place).await?;
+    link.ask(&Ask::Begin { mode: Mode::Idle }).await?;
+    Ok(link)
+}
+
+fn check_open_files(sessions: u32) -> Result<(), Failure> {
+    match usage::raise_open_files() {
+        Some(limit) if limit < u64::from(sessions) + OTHER_FILES => Err(Failure::new(format!(
+            "{sessions} sessions need as many open files, and this process may have {limit}; \
+             raise the limit (ulimit -Hn) or lower --parallel"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// As mode connect has by default.
+const AT_ONCE: usize = 64;
+/// What a process has open beside its sessions, generously.
+const OTHER_FILES: u64 = 32;

@@ -1,0 +1,136 @@
+//! What messages are measured over: a session, or plain TCP.
+
+use bytes::Bytes;
+use crust::{
+    Addr, Contact, Node, Session,
+    core::{DialOpts, Transport},
+};
+use crust_tcp::TcpTransport;
+use serde::de::DeserializeOwned;
+
+use super::{
+    ask::{self, Ask, Total},
+    plain::{Heard, Plain, frame},
+};
+use crate::exit::{Exit, Failure, sentence};
+
+/// Where a run goes.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Crust(Contact),
+    Plain(Addr),
+}
+
+/// A way to the listener.
+#[derive(Debug)]
+pub(super) enum Link {
+    Crust { node: Node, session: Session },
+    Plain(Box<Plain>),
+}
+
+/// A message, ready for either way.
+#[derive(Debug, Clone)]
+pub(super) struct Payload {
+    message: Bytes,
+    framed: Bytes,
+}
+
+impl Payload {
+    /// A measured message.
+    pub(super) fn data(size: usize) -> Self {
+        Self::new(vec![0; size].into())
+    }
+
+    pub(super) fn ask(ask: &Ask) -> Self {
+        Self::new(ask::encode(ask))
+    }
+
+    fn new(message: Bytes) -> Self {
+        let framed = frame(&message).into();
+        Self { message, framed }
+    }
+}
+
+impl Link {
+    /// Opens one, in Crust's case from a node of its own: there is one session between any two nodes.
+    pub(super) async fn open(place: &Place) -> Result<Self, Failure> {
+        match place {
+            Place::Crust(contact) => {
+                let node = dialer().await?;
+                let session = node.connect(contact).await?;
+                Ok(Self::Crust { node, session })
+            }
+            Place::Plain(addr) => {
+                let dialed = TcpTransport::new().dial(addr, &DialOpts::default()).await;
+                let io = dialed.map_err(|error| Failure {
+                    exit: Exit::NotReached,
+                    text: sentence(&error),
+                })?;
+                Ok(Self::Plain(Plain::new(io).into()))
+            }
+        }
+    }
+
+    pub(super) async fn send(&mut self, payload: &Payload) -> Result<(), Failure> {
+        match self {
+            Self::Crust { session, .. } => session.send(payload.message.clone()).await?,
+            Self::Plain(plain) => plain.write(&payload.framed).await?,
+        }
+        Ok(())
+    }
+
+    /// Waits for a measured message to come back.
+    pub(super) async fn echo(&mut self) -> Result<usize, Failure> {
+        match self {
+            Self::Crust { session, .. } => {
+                let message = session.recv().await.ok_or_else(ended)?;
+                Ok(message.data.len())
+            }
+            Self::Plain(plain) => match plain.next().await?.ok_or_else(ended)? {
+                Heard::Data(len) => Ok(len),
+                Heard::Ask(_) => Err(Failure::new("the listener speaks out of turn")),
+            },
+        }
+    }
+
+    /// Asks, and waits for the answer.
+    pub(super) async fn ask(&mut self, ask: &Ask) -> Result<Total, Failure> {
+        self.send(&Payload::ask(ask)).await?;
+        match self {
+            Self::Crust { session, .. } => answer(session).await,
+            Self::Plain(plain) => match plain.next().await?.ok_or_else(ended)? {
+                Heard::Ask(text) => decoded(&text),
+                Heard::Data(_) => Err(Failure::new("the listener speaks out of turn")),
+            },
+        }
+    }
+
+    /// Hangs up.
+    pub(super) async fn close(self) {
+        if let Self::Crust { node, .. } = self {
+            node.shutdown().await;
+        }
+    }
+}
+
+/// A node that only dials.
+pub(super) async fn dialer() -> Result<Node, Failure> {
+    Ok(Node::builder().dial_only().start().await?)
+}
+
+/// The next message, as the answer that was asked for.
+pub(super) async fn answer<T: DeserializeOwned>(session: &Session) -> Result<T, Failure> {
+    match session.recv().await {
+        Some(message) => decoded(&message.data),
+        None => Err(ended()),
+    }
+}
+
+fn decoded<T: DeserializeOwned>(text: &[u8]) -> Result<T, Failure> {
+    let wrong = || Failure::new("the far end is no `crust perf listen` of this version");
+    ask::decode(text).ok_or_else(wrong)
+}
+
+fn ended() -> Failure {
+    Failure::new("the listener hung up")
+}

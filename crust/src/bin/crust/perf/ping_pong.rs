@@ -1,0 +1,62 @@
+//! Mode pingpong: a message there and back, one at a time on each session.
+
+use std::sync::Arc;
+
+use crust::rt;
+use futures::future::try_join_all;
+
+use super::{
+    bench::Bench,
+    flow::broke_off,
+    link::{Link, Payload},
+    meter::Meter,
+    report::{Report, per_second},
+    rtt::{Rtt, Samples},
+};
+use crate::exit::Failure;
+
+pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
+    let links = bench.links().await?;
+    let start = bench.mark().await?;
+    let clock = bench.start("round trips/s");
+    let payload = bench.payload();
+    let tasks = links
+        .into_iter()
+        .map(|link| rt::spawn(play(link, payload.clone(), bench.meter.clone())));
+    let done = try_join_all(tasks).await.map_err(|_| broke_off())?;
+    let span = bench.since(&start).await?;
+    drop(clock);
+
+    let mut samples = Samples::default();
+    let mut bytes = 0;
+    for done in done {
+        let (link, part, came) = done?;
+        samples.append(part);
+        bytes += came;
+        link.close().await;
+    }
+    Ok(Report {
+        bytes,
+        bytes_per_s: per_second(bytes, span.seconds),
+        round_trips_per_s: Some(per_second(samples.count(), span.seconds)),
+        rtt_us: Rtt::of(samples),
+        ..Report::new(bench, &span)
+    })
+}
+
+async fn play(
+    mut link: Link,
+    payload: Payload,
+    meter: Arc<Meter>,
+) -> Result<(Link, Samples, u64), Failure> {
+    let mut samples = Samples::default();
+    let mut bytes = 0;
+    while !meter.is_over() {
+        let sent_at = rt::now();
+        link.send(&payload).await?;
+        bytes += link.echo().await? as u64;
+        samples.push(rt::now() - sent_at);
+        meter.add(1);
+    }
+    Ok((link, samples, bytes))
+}
