@@ -9,6 +9,7 @@ pub(crate) mod endpoints;
 pub(crate) mod establish;
 pub(crate) mod gate;
 pub(crate) mod inner;
+mod keyring;
 mod random;
 pub(crate) mod registry;
 pub(crate) mod tasks;
@@ -29,7 +30,7 @@ use crate::{
     error::ConnectError,
     event::Event,
     reason::DisconnectReason,
-    session::{Session, shared::Order},
+    session::{Session, send_side::Order},
     sync::lock,
 };
 

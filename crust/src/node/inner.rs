@@ -26,7 +26,7 @@ use crate::{
         tasks::{Running, Tasks},
     },
     reason::DisconnectReason,
-    session::shared::{Order, Shared},
+    session::{send_side::Order, shared::Shared},
     sync::lock,
     wire::hello::Hello,
 };
