@@ -90,7 +90,7 @@ fn sessions_are_bounded_in_total_and_by_address() {
                 matches!(third, Err(ConnectError::Failed { .. })),
                 "{third:?}"
             );
-            assert_eq!(node.sessions().len(), 2);
+            eventually(|| node.stats().sessions == 2).await;
             assert!(node.stats().refused >= 1);
             soon(first.close("")).await;
             eventually(|| node.stats().sessions == 1).await;
