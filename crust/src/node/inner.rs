@@ -171,15 +171,17 @@ impl Inner {
     ) {
         tracing::info!(peer = %shared.peer, remote = %shared.remote, role = %shared.role, "session up");
         let reason = driver.await;
+        let ip = place.ip;
+        // First of all: the peer knows of the end already, and may be back at once.
+        drop(place);
         self.registry.remove(&shared);
         tracing::info!(peer = %shared.peer, reason = reason.name(), "session down");
         if let DisconnectReason::Protocol { .. } = &reason {
             self.counters
                 .protocol_errors
                 .fetch_add(1, Ordering::Relaxed);
-            self.on_offence(place.ip, AbuseKind::Protocol);
+            self.on_offence(ip, AbuseKind::Protocol);
         }
-        drop(place);
         drop(running);
     }
 
