@@ -227,7 +227,9 @@ impl Handle {
     /// Takes no more connections and tells every session to end.
     fn stop(&self) {
         lock(&self.loops).clear();
-        for session in self.inner.registry.close() {
+        let sessions = self.inner.registry.close();
+        self.inner.stop();
+        for session in sessions {
             session.order(Order::Close {
                 reason: DisconnectReason::Shutdown,
                 text: "".into(),

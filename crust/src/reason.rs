@@ -12,7 +12,7 @@ pub enum DisconnectReason {
     Closed,
     /// The peer closed it, and may have said why.
     ClosedByPeer {
-        /// The peer's words, 256 bytes at most; its business alone.
+        /// The peer's words, 256 bytes at most, its business alone; or what it says we did wrong.
         reason: String,
     },
     /// One side has as many sessions as it wants.

@@ -106,6 +106,11 @@ async fn meet(
         keyring.refuse(CloseCode::Blocked).await;
         return Err(AttemptError::Blocked.into());
     }
+    let closing = inner.registry.session(&keyring.peer);
+    if let Some(closing) = closing.filter(|session| session.is_closing()) {
+        // The hello tells the peer that it has ended; until then the peer would take this connection for a duplicate.
+        poll_fn(|cx| closing.poll_ended(cx)).await;
+    }
     let ours = inner.hello(&keyring.peer, keyring.connection.remote_addr());
     keyring
         .send(&Frame::Hello(&ours.encode().map_err(protocol)?))
