@@ -243,11 +243,11 @@ impl Shared {
         *lock(&self.before) = before;
     }
 
-    /// Whether the session before this one has events that are not told. It is in the hub's queue then.
+    /// Whether the session before this one has events that are not told. It is in the hub's queue then, or about to be:
+    /// it ended before this one began.
     pub(crate) fn follows_untold(&self) -> bool {
         let before = lock(&self.before).upgrade();
-        before
-            .is_some_and(|before| before.in_hub.load(Ordering::Acquire) && before.inbox.is_untold())
+        before.is_some_and(|before| before.inbox.is_untold())
     }
 
     /// The next message for a reader of this session.
