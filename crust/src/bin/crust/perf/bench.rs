@@ -64,8 +64,8 @@ impl Bench {
         Ok(Self {
             mode,
             plain,
-            size: args.size.unwrap_or(mode.default_size()),
-            parallel: args.parallel.unwrap_or(mode.default_parallel()),
+            size: args.size.unwrap_or_else(|| mode.default_size()),
+            parallel: args.parallel.unwrap_or_else(|| mode.default_parallel()),
             duration: args.seconds,
             place,
             meter: Arc::default(),

@@ -3,11 +3,11 @@
 mod plain;
 mod visitor;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use crust::{Addr, Contact, Event, Limits, Message, Node, PeerId, Session, rt};
-use futures::{FutureExt, select_biased};
+use crust::{Addr, Contact, Limits, Node, PeerId, Session, rt};
+use futures::{FutureExt, StreamExt, channel::mpsc, select_biased};
 use serde::Serialize;
 
 use self::visitor::{Run, Visitor};
@@ -29,77 +29,83 @@ pub(super) async fn listen(args: ListenArgs) -> Result<(), Failure> {
     let tally = Arc::<Tally>::default();
     let plain = plain::listen(&node.listening()[0], tally.clone()).await?;
     announce(&node, &plain.addr, args.json);
-    let mut listener = Listener {
-        node,
-        visitors: HashMap::new(),
+    let (over, mut runs) = mpsc::channel(0);
+    let host = Host {
         tally,
         plain: plain.addr.clone(),
-        args,
+        json: args.json,
+        over,
     };
+    let accepts = rt::spawn(accept(node.clone(), host));
+    let once = async { while !(runs.next().await.is_none() || args.once) {} };
     select_biased! {
         () = signal::interrupted().fuse() => {}
-        () = listener.serve().fuse() => {}
+        () = once.fuse() => {}
     }
-    listener.node.shutdown().await;
+    drop(accepts);
+    node.shutdown().await;
     Ok(())
 }
 
-/// What answers runs.
-#[derive(Debug)]
-struct Listener {
-    node: Node,
-    visitors: HashMap<PeerId, Visitor>,
+/// What the tasks of a listener share.
+#[derive(Debug, Clone)]
+struct Host {
     tally: Arc<Tally>,
     plain: Addr,
-    args: ListenArgs,
+    json: bool,
+    /// Told of each run that is over.
+    over: mpsc::Sender<()>,
 }
 
-impl Listener {
-    /// Until the node ends, or the first run where it is to be the last.
-    async fn serve(&mut self) {
-        while let Some(event) = self.node.next_event().await {
-            match event {
-                Event::Connected { session } => {
-                    self.visitors.insert(session.peer(), Visitor::default());
-                    self.tally.add_session();
-                }
-                Event::Message { session, message } => self.on_messages(&session, message),
-                Event::Disconnected { peer, .. } => {
-                    let visitor = self.visitors.remove(&peer);
-                    if let Some(run) = visitor.and_then(|visitor| visitor.run) {
-                        self.print(&run);
-                        if self.args.once {
-                            return;
-                        }
-                    }
-                }
-                _ => {}
-            }
+/// Gives each session a task of its own.
+async fn accept(node: Node, host: Host) {
+    let host = Arc::new(host);
+    while let Some(session) = node.accept().await {
+        host.tally.add_session();
+        rt::detach(serve(session, host.clone()));
+    }
+}
+
+async fn serve(session: Session, host: Arc<Host>) {
+    let mut visitor = Visitor::default();
+    while let Some(message) = session.recv().await {
+        let answer = if ask::is_ask(&message.data) {
+            host.tally.add(visitor.take_uncounted());
+            host.answer(&mut visitor, &message.data)
+        } else {
+            visitor.on_data(message.data.len()).then_some(message.data)
+        };
+        let Some(answer) = answer else { continue };
+        if let Err(error) = session.send(answer).await {
+            tracing::debug!(peer = %session.peer(), %error, "answer not sent");
         }
     }
+    host.tally.add(visitor.take_uncounted());
+    if let Some(run) = visitor.run {
+        host.print(&run);
+        let _ = host.over.clone().try_send(());
+    }
+}
 
-    /// Takes a message, and what else waits in the session, so that one look at the table does for many.
-    fn on_messages(&mut self, session: &Session, message: Message) {
-        let Some(visitor) = self.visitors.get_mut(&session.peer()) else {
-            return;
-        };
-        let mut answers = Vec::new();
-        let mut next = Some(message);
-        for _ in 0..BATCH {
-            let Some(message) = next else { break };
-            if ask::is_ask(&message.data) {
-                self.tally.add(visitor.take_uncounted());
-                answers.extend(answer(visitor, &message.data, &self.tally, &self.plain));
-            } else if visitor.on_data(message.data.len()) {
-                answers.push(message.data);
+impl Host {
+    /// What is said to an ask, if it is one.
+    fn answer(&self, visitor: &mut Visitor, ask: &[u8]) -> Option<Bytes> {
+        match ask::decode(ask)? {
+            Ask::Run { mode, plain } => {
+                visitor
+                    .run
+                    .get_or_insert_with(|| Run::new(mode, plain, &self.tally).into());
+                let state = State {
+                    usage: Usage::now(),
+                    plain: self.plain.clone(),
+                };
+                Some(encode(&state))
             }
-            next = session.recv().now_or_never().flatten();
-        }
-        self.tally.add(visitor.take_uncounted());
-        for answer in answers {
-            if let Err(error) = session.try_send(answer) {
-                tracing::debug!(peer = %session.peer(), %error, "answer not sent");
+            Ask::Begin { mode } => {
+                visitor.begin(mode);
+                Some(encode(&visitor.total))
             }
+            Ask::End => Some(encode(&visitor.total)),
         }
     }
 
@@ -108,39 +114,21 @@ impl Listener {
         let usage = Usage::now();
         let counts = self.tally.counts().since(&run.counts);
         let total = counts.total;
+        let messages = (total.messages > 0).then(|| per_second(total.messages, seconds));
         let report = Report {
             bytes: total.bytes,
             bytes_per_s: per_second(total.bytes, seconds),
-            messages_per_s: Some(per_second(total.messages, seconds)),
+            messages_per_s: messages,
             cpu_s: usage.cpu_since(&run.usage),
             rss_bytes: usage.rss_bytes,
             sessions: Some(counts.sessions),
             ..Report::empty(run.mode, run.plain, seconds)
         };
-        if self.args.json {
+        if self.json {
             out::json(&report);
         } else {
             report.print();
         }
-    }
-}
-
-/// What is said to an ask, if it is one.
-fn answer(visitor: &mut Visitor, ask: &[u8], tally: &Tally, plain: &Addr) -> Option<Bytes> {
-    match ask::decode(ask)? {
-        Ask::Run { mode, plain: over } => {
-            visitor
-                .run
-                .get_or_insert_with(|| Run::new(mode, over, tally));
-            let usage = Usage::now();
-            let plain = plain.clone();
-            Some(encode(&State { usage, plain }))
-        }
-        Ask::Begin { mode } => {
-            visitor.begin(mode);
-            Some(encode(&visitor.total))
-        }
-        Ask::End => Some(encode(&visitor.total)),
     }
 }
 
@@ -189,5 +177,3 @@ fn limits() -> Limits {
 
 /// More than the ports that one address has to dial from.
 const MANY: usize = 100_000;
-/// Messages taken from one session before the next has its turn.
-const BATCH: usize = 256;

@@ -146,10 +146,9 @@ impl Report {
         };
         cpu("processor here", self.cpu_s);
         cpu("processor there", self.listener_cpu_s);
-        if let (Some(own), Some(far)) = (self.cpu_s, self.listener_cpu_s) {
-            if let Some(text) = self.cost_of_each(own + far) {
-                row("both together", &text, out::GOOD);
-            }
+        let both = self.cpu_s.zip(self.listener_cpu_s);
+        if let Some(text) = both.and_then(|(own, far)| self.cost_of_each(own + far)) {
+            row("both together", &text, out::GOOD);
         }
         memory("memory here", self.rss_bytes, self.rss_bytes_per_session);
         memory(

@@ -17,7 +17,7 @@ pub(super) struct Visitor {
     /// What it brought.
     pub(super) total: Total,
     /// Set where it accompanies a run.
-    pub(super) run: Option<Run>,
+    pub(super) run: Option<Box<Run>>,
     /// Of `total`, what the listener's own counters do not have yet.
     uncounted: Total,
     echoes: bool,
