@@ -5,6 +5,9 @@
 mod clock;
 mod error;
 mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod message;
 mod node;
 mod pool;

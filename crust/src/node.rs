@@ -9,6 +9,7 @@ pub(crate) mod endpoints;
 pub(crate) mod establish;
 pub(crate) mod gate;
 pub(crate) mod inner;
+mod keyring;
 mod random;
 pub(crate) mod registry;
 pub(crate) mod tasks;
@@ -29,7 +30,7 @@ use crate::{
     error::ConnectError,
     event::Event,
     reason::DisconnectReason,
-    session::{Session, shared::Order},
+    session::{Session, send_side::Order},
     sync::lock,
 };
 
@@ -226,7 +227,9 @@ impl Handle {
     /// Takes no more connections and tells every session to end.
     fn stop(&self) {
         lock(&self.loops).clear();
-        for session in self.inner.registry.close() {
+        let sessions = self.inner.registry.close();
+        self.inner.stop();
+        for session in sessions {
             session.order(Order::Close {
                 reason: DisconnectReason::Shutdown,
                 text: "".into(),

@@ -12,7 +12,7 @@ pub enum DisconnectReason {
     Closed,
     /// The peer closed it, and may have said why.
     ClosedByPeer {
-        /// The peer's words, 256 bytes at most; its business alone.
+        /// The peer's words, 256 bytes at most, its business alone; or what it says we did wrong.
         reason: String,
     },
     /// One side has as many sessions as it wants.
@@ -22,7 +22,7 @@ pub enum DisconnectReason {
         /// What the system said, or [`io::ErrorKind::TimedOut`] for silence.
         kind: io::ErrorKind,
     },
-    /// One side did not keep to the protocol.
+    /// The peer did not keep to the protocol.
     Protocol {
         /// What was wrong.
         detail: String,
@@ -103,7 +103,10 @@ impl CloseCode {
             1 => DisconnectReason::Shutdown,
             2 | 5 => DisconnectReason::Replaced,
             3 => DisconnectReason::Limit,
-            4 => DisconnectReason::Protocol { detail: text() },
+            // Its verdict on us, not ours on it: nothing to count against anybody here.
+            4 => DisconnectReason::ClosedByPeer {
+                reason: format!("protocol error: {}", text()),
+            },
             _ => DisconnectReason::ClosedByPeer { reason: text() },
         }
     }

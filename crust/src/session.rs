@@ -2,28 +2,25 @@
 
 pub(crate) mod assembly;
 pub(crate) mod buffers;
+pub(crate) mod counters;
 pub(crate) mod driver;
 pub(crate) mod inbox;
+pub(crate) mod link;
 pub(crate) mod liveness;
+pub(crate) mod machines;
 pub(crate) mod outbox;
+pub(crate) mod phase;
+pub(crate) mod send_side;
 pub(crate) mod shared;
 
-use std::{
-    fmt,
-    future::poll_fn,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crust_core::{Addr, PeerId, Role};
 use crust_crypto::Cipher;
 use thiserror::Error;
 
-use self::{
-    outbox::Outgoing,
-    shared::{Order, Shared},
-};
+use self::{outbox::Outgoing, send_side::Order, shared::Shared};
 use crate::{
     message::{Message, Priority},
     reason::DisconnectReason,
@@ -178,7 +175,7 @@ impl Session {
 
     /// The round trip, smoothed as in RFC 6298 §2; first measured by the handshake.
     pub fn rtt(&self) -> Duration {
-        Duration::from_micros(self.0.counters.rtt_us.load(Ordering::Relaxed))
+        self.0.counters.rtt()
     }
 
     /// Bytes of the longest message that both sides take.

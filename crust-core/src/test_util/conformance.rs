@@ -17,9 +17,14 @@
 pub mod discovery;
 pub mod transport;
 
-use std::{future::Future, io, task::Poll, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    task::Poll,
+    time::Duration,
+};
 
-use futures::{channel::oneshot, poll};
+use futures::channel::oneshot;
 use thiserror::Error;
 
 use crate::{
@@ -107,11 +112,16 @@ where
     let (tell, waits) = oneshot::channel();
     let task = rt::spawn(async move {
         let mut future = Box::pin(start);
-        if let Poll::Ready(output) = poll!(&mut future) {
-            return output;
-        }
-        let _ = tell.send(());
-        future.await
+        let mut tell = Some(tell);
+        // Told in the poll that found nothing: from then on only a wake-up polls again.
+        poll_fn(|cx| {
+            let polled = future.as_mut().poll(cx);
+            if let (Poll::Pending, Some(tell)) = (&polled, tell.take()) {
+                let _ = tell.send(());
+            }
+            polled
+        })
+        .await
     });
     match waits.await {
         Ok(()) => Ok(task),

@@ -37,6 +37,11 @@ fn peers_see_the_port_of_the_listener() {
 
 #[test]
 fn wildcard_listener_is_dialed_from_in_both_families() {
+    if cfg!(windows) && std::env::var_os("WINEPREFIX").is_some() {
+        // Windows lets a specific address be bound beside a wildcard listener; Wine answers WSAEADDRINUSE.
+        println!("skipped: Wine cannot bind a specific address beside a wildcard listener");
+        return;
+    }
     rt::block_on(async {
         let home = listen("tcp://[::]:0").await;
         let port = home.local_addr().socket_addr().unwrap().port();

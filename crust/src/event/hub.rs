@@ -84,12 +84,18 @@ impl Hub {
         if let Some(notice) = state.notices.pop_front() {
             return Poll::Ready(Some(notice));
         }
+        let mut passed = 0;
         while let Some(session) = state.ready.front() {
             if session.follows_untold() {
-                // The session before it with the same peer is in the queue too, and ends first.
+                // The session before it with the same peer ends first. Its end may be on the way here still.
+                if passed == state.ready.len() {
+                    break;
+                }
+                passed += 1;
                 state.ready.rotate_left(1);
                 continue;
             }
+            passed = 0;
             if let Some(next) = session.inbox.next() {
                 let event = event(session, next);
                 state.on_taken();
@@ -103,7 +109,7 @@ impl Hub {
                 state.ready.push_back(session);
             }
         }
-        if state.ended {
+        if state.ended && state.ready.is_empty() {
             return Poll::Ready(None);
         }
         state.readers.register(cx);

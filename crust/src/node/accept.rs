@@ -12,7 +12,7 @@ use crate::{
     node::{
         establish::EstablishError,
         gate::Slot,
-        inner::{Inner, Place, ip_of},
+        inner::{Inner, ip_of},
         tasks::Running,
     },
 };
@@ -44,22 +44,15 @@ fn on_incoming(inner: &Arc<Inner>, incoming: Incoming) {
             return;
         }
     };
-    rt::detach(handshake(
-        inner.clone(),
-        incoming,
-        ip,
-        place,
-        inner.tasks.start(),
-    ));
+    let running = inner.tasks.start();
+    let inner = inner.clone();
+    rt::detach(async move {
+        inner.until_stopped(handshake(&inner, incoming, ip)).await;
+        drop((place, running));
+    });
 }
 
-async fn handshake(
-    inner: Arc<Inner>,
-    incoming: Incoming,
-    ip: Option<IpAddr>,
-    _place: Place,
-    _running: Running,
-) {
+async fn handshake(inner: &Arc<Inner>, incoming: Incoming, ip: Option<IpAddr>) {
     let remote = incoming.remote_addr().clone();
     let limit = inner.timeouts.handshake;
     let connection = match clock::timeout(limit, incoming.accept()).await {

@@ -107,7 +107,8 @@ pub(crate) async fn connect(inner: &Arc<Inner>, target: Target) -> Result<Sessio
         }
     }
     let addrs = addrs(inner, &target)?;
-    race(inner, &target, addrs).await.map(Session)
+    let session = inner.until_stopped(race(inner, &target, addrs)).await;
+    session.ok_or(ConnectError::Shutdown)?.map(Session)
 }
 
 /// Where to try, the best first.

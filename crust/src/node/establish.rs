@@ -1,30 +1,26 @@
 //! From a connection to a session: handshake, hellos, and which of two connections is kept.
 
-use std::{
-    future::poll_fn,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::poll_fn, sync::Arc, time::Instant};
 
 use crust_core::{Addr, Connection, PeerId, Role, rt};
-use crust_crypto::{
-    Cipher, HEADER_LEN, Handshake, HandshakeError, Keyed, Opened, Opener, Sealer, TAG_LEN,
-};
-use futures::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     clock,
     error::AttemptError,
-    node::{inner::Inner, registry::Admission},
+    node::{
+        inner::Inner,
+        keyring::{Keyring, protocol, shake_hands},
+        registry::Admission,
+    },
     reason::{CloseCode, DisconnectReason},
     session::{
         assembly::Assembly,
-        buffers::{ReadBuffer, WriteBuffer},
-        driver::{Driver, Link},
+        driver::Driver,
         liveness::Liveness,
+        machines::Machines,
         outbox::Outbox,
-        shared::{self, Names, Order, Shared},
+        send_side::Order,
+        shared::{self, Names, Shared},
     },
     wire::{
         frame::{Frame, Frames},
@@ -55,20 +51,6 @@ impl<E: Into<AttemptError>> From<E> for EstablishError {
     }
 }
 
-/// A connection after its handshake.
-struct Keyring {
-    connection: Connection,
-    sealer: Sealer,
-    opener: Opener,
-    /// What was read and not opened.
-    read: Vec<u8>,
-    peer: PeerId,
-    cipher: Cipher,
-    rtt: Duration,
-    /// The handshake's last message, to go out with the hello.
-    unsent: Vec<u8>,
-}
-
 /// Makes a session of `connection`; the session's task is the caller's to run.
 ///
 /// # Cancel safety
@@ -86,13 +68,8 @@ pub(crate) async fn establish(
         agreed.ok_or(AttemptError::HandshakeTimeout { limit })??;
     let liveness = Liveness::new(inner.timeouts.lost, role, keyring.rtt, rt::now());
     let assembly = Assembly::new(inner.limits.max_message, inner.window());
-    let driver = Driver::new(
-        shared.clone(),
-        keyring.into_link(),
-        Outbox::new(window),
-        assembly,
-        liveness,
-    );
+    let machines = Machines::new(Outbox::new(window), assembly, liveness);
+    let driver = Driver::new(shared.clone(), keyring.into_link(), machines);
     Ok(Established {
         shared,
         driver: Box::new(driver),
@@ -128,6 +105,11 @@ async fn meet(
     if inner.is_blocked_peer(&keyring.peer) {
         keyring.refuse(CloseCode::Blocked).await;
         return Err(AttemptError::Blocked.into());
+    }
+    let closing = inner.registry.session(&keyring.peer);
+    if let Some(closing) = closing.filter(|session| session.is_closing()) {
+        // The hello tells the peer that it has ended; until then the peer would take this connection for a duplicate.
+        poll_fn(|cx| closing.poll_ended(cx)).await;
     }
     let ours = inner.hello(&keyring.peer, keyring.connection.remote_addr());
     keyring
@@ -203,162 +185,6 @@ async fn give_way(old: &Arc<Shared>, order: Order) {
     poll_fn(|cx| old.poll_ended(cx)).await;
 }
 
-/// Runs the handshake, but for writing its last message.
-async fn shake_hands(
-    inner: &Inner,
-    mut connection: Connection,
-    role: Role,
-    expect: Option<PeerId>,
-) -> Result<Keyring, EstablishError> {
-    let mut handshake = match role {
-        Role::Dialer => Handshake::dialer(&inner.keys, expect),
-        Role::Listener => Handshake::listener(&inner.keys),
-    };
-    let mut input = vec![0; READ_LEN];
-    let mut asked_at = rt::now();
-    let mut rtt = Duration::ZERO;
-    let mut held = 0;
-    loop {
-        let unsent = handshake.poll_output();
-        if let Some(keyed) = handshake.poll_keyed() {
-            input.truncate(held);
-            return Ok(Keyring::new(
-                connection,
-                keyed,
-                input,
-                rtt,
-                unsent.unwrap_or_default(),
-            ));
-        }
-        if let Some(output) = unsent {
-            asked_at = rt::now();
-            write(&mut connection, &output)
-                .await
-                .map_err(HandshakeError::Io)?;
-        }
-        let read = connection
-            .read(&mut input[..])
-            .await
-            .map_err(HandshakeError::Io)?;
-        if read == 0 {
-            return Err(HandshakeError::Closed.into());
-        }
-        rtt = rt::now().saturating_duration_since(asked_at);
-        let taken = handshake.handle_input(&input[..read])?;
-        input.copy_within(taken..read, 0);
-        held = read - taken;
-    }
-}
-
-impl Keyring {
-    fn new(
-        connection: Connection,
-        keyed: Keyed,
-        read: Vec<u8>,
-        rtt: Duration,
-        unsent: Vec<u8>,
-    ) -> Self {
-        let Keyed {
-            peer,
-            sealer,
-            opener,
-            cipher,
-            ..
-        } = keyed;
-        Self {
-            connection,
-            sealer,
-            opener,
-            read,
-            peer,
-            cipher,
-            rtt,
-            unsent,
-        }
-    }
-
-    /// What the session's task goes on with.
-    fn into_link(self) -> Link {
-        Link {
-            connection: self.connection,
-            sealer: self.sealer,
-            opener: self.opener,
-            read: ReadBuffer::new(self.read),
-            write: WriteBuffer::new(self.unsent),
-            unflushed: false,
-            broken: false,
-        }
-    }
-
-    /// Sends one frame in a record of its own, behind what was held back.
-    async fn send(&mut self, frame: &Frame<'_>) -> Result<(), AttemptError> {
-        let bytes = self.seal(frame);
-        write(&mut self.connection, &bytes).await.map_err(lost)
-    }
-
-    /// A record with one frame, behind what was held back.
-    fn seal(&mut self, frame: &Frame<'_>) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.unsent);
-        let start = bytes.len();
-        bytes.extend_from_slice(&[0; HEADER_LEN]);
-        frame.put(&mut bytes);
-        bytes.extend_from_slice(&[0; TAG_LEN]);
-        self.sealer.seal(&mut bytes[start..]);
-        bytes
-    }
-
-    /// Reads one record. What comes after it stays in `read`.
-    async fn record(&mut self) -> Result<Vec<u8>, AttemptError> {
-        loop {
-            if let Some(record) = self.open()? {
-                return Ok(record);
-            }
-            let held = self.read.len();
-            self.read.resize(held + READ_LEN, 0);
-            let read = self
-                .connection
-                .read(&mut self.read[held..])
-                .await
-                .map_err(lost)?;
-            self.read.truncate(held + read);
-            if read == 0 {
-                return Err(lost(io::ErrorKind::UnexpectedEof.into()));
-            }
-        }
-    }
-
-    /// Opens the first record if all of it is there. One that claims to be longer than any here is not waited for.
-    fn open(&mut self) -> Result<Option<Vec<u8>>, AttemptError> {
-        let Some(header) = self.read.first_chunk() else {
-            return Ok(None);
-        };
-        let broken = |_| protocol("a record is broken");
-        let len = HEADER_LEN + self.opener.body_len(header).map_err(broken)?;
-        if self.read.len() < len {
-            return Ok(None);
-        }
-        let rest = self.read.split_off(len);
-        let mut record = std::mem::replace(&mut self.read, rest);
-        match self.opener.open(&mut record).map_err(broken)? {
-            Opened::Data(plaintext) => Ok(Some(plaintext.to_vec())),
-            Opened::Close => Err(lost(io::ErrorKind::UnexpectedEof.into())),
-        }
-    }
-
-    /// Says no, as far as one attempt goes.
-    async fn refuse(&mut self, code: CloseCode) {
-        let said = async {
-            self.send(&Frame::Close {
-                code: code as u8,
-                text: b"",
-            })
-            .await?;
-            self.connection.close().await.map_err(lost)
-        };
-        let _ = clock::timeout(REFUSAL_TIMEOUT, said).await;
-    }
-}
-
 fn share(inner: &Inner, keyring: &Keyring, role: Role, ours: &Hello, theirs: &Hello) -> Shared {
     let identity = shared::Identity {
         peer: keyring.peer,
@@ -380,27 +206,12 @@ fn share(inner: &Inner, keyring: &Keyring, role: Role, ours: &Hello, theirs: &He
     Shared::new(identity, limits, Arc::downgrade(&inner.hub))
 }
 
-async fn write(connection: &mut Connection, bytes: &[u8]) -> io::Result<()> {
-    connection.write_all(bytes).await?;
-    connection.flush().await
-}
-
 /// What a close in place of a hello or a confirmation means.
 fn ended(peer: PeerId, code: u8, text: &[u8]) -> EstablishError {
     if code == CloseCode::Duplicate as u8 {
         return EstablishError::Duplicate(peer);
     }
     AttemptError::Ended(CloseCode::reason(code, text)).into()
-}
-
-fn lost(error: io::Error) -> AttemptError {
-    AttemptError::Ended(DisconnectReason::Lost { kind: error.kind() })
-}
-
-fn protocol(detail: impl ToString) -> AttemptError {
-    AttemptError::Protocol {
-        detail: detail.to_string(),
-    }
 }
 
 /// The address and time of an attempt are its caller's to add.
@@ -412,8 +223,3 @@ pub(crate) fn attempt(addr: &Addr, started_at: Instant, error: AttemptError) -> 
         error,
     }
 }
-
-/// Room for the longest handshake message; most hellos fit too.
-const READ_LEN: usize = 512;
-/// A refusal is a courtesy.
-const REFUSAL_TIMEOUT: Duration = Duration::from_millis(200);

@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -10,6 +11,11 @@ use std::{
 
 use crust_core::{Addr, PeerId, Role, Transport, TransportError, rt};
 use crust_crypto::Keys;
+use futures::{
+    FutureExt,
+    channel::oneshot,
+    future::{Either, select},
+};
 use ipnet::IpNet;
 
 use crate::{
@@ -26,7 +32,7 @@ use crate::{
         tasks::{Running, Tasks},
     },
     reason::DisconnectReason,
-    session::shared::{Order, Shared},
+    session::{send_side::Order, shared::Shared},
     sync::lock,
     wire::hello::Hello,
 };
@@ -49,7 +55,12 @@ pub(crate) struct Inner {
     book: Mutex<Book>,
     counters: Counters,
     tokens: AtomicU64,
+    stop: Mutex<Option<oneshot::Sender<()>>>,
+    stopped: Shutdown,
 }
+
+/// Ends when the node is shut down.
+type Shutdown = futures::future::Shared<oneshot::Receiver<()>>;
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -79,6 +90,7 @@ pub(crate) struct Parts {
 impl Inner {
     pub(crate) fn new(parts: Parts) -> Self {
         let id = parts.keys.peer_id();
+        let (stop, stopped) = oneshot::channel();
         Self {
             id,
             instance: parts.seed[0],
@@ -94,6 +106,21 @@ impl Inner {
             book: Mutex::default(),
             counters: Counters::default(),
             tokens: AtomicU64::new(parts.seed[1]),
+            stop: Mutex::new(Some(stop)),
+            stopped: stopped.shared(),
+        }
+    }
+
+    /// Ends what [`Inner::until_stopped`] runs.
+    pub(crate) fn stop(&self) {
+        drop(lock(&self.stop).take());
+    }
+
+    /// Runs `work`, or drops it when the node is shut down.
+    pub(crate) async fn until_stopped<F: Future>(&self, work: F) -> Option<F::Output> {
+        match select(pin!(work), self.stopped.clone()).await {
+            Either::Left((output, _)) => Some(output),
+            Either::Right(_) => None,
         }
     }
 
@@ -144,15 +171,17 @@ impl Inner {
     ) {
         tracing::info!(peer = %shared.peer, remote = %shared.remote, role = %shared.role, "session up");
         let reason = driver.await;
+        let ip = place.ip;
+        // First of all: the peer knows of the end already, and may be back at once.
+        drop(place);
         self.registry.remove(&shared);
         tracing::info!(peer = %shared.peer, reason = reason.name(), "session down");
         if let DisconnectReason::Protocol { .. } = &reason {
             self.counters
                 .protocol_errors
                 .fetch_add(1, Ordering::Relaxed);
-            self.on_offence(place.ip, AbuseKind::Protocol);
+            self.on_offence(ip, AbuseKind::Protocol);
         }
-        drop(place);
         drop(running);
     }
 

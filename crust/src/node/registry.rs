@@ -15,7 +15,7 @@ use std::{
 use crust_core::PeerId;
 
 use crate::{
-    session::shared::{Order, Shared},
+    session::{send_side::Order, shared::Shared},
     sync::{Waiters, lock, wake_all},
 };
 

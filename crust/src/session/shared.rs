@@ -3,9 +3,9 @@
 use std::{
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -15,14 +15,16 @@ use crust_crypto::Cipher;
 use crate::{
     clock::Alarm,
     event::hub::Hub,
-    message::cost,
+    message::Message,
     reason::DisconnectReason,
     session::{
-        SendError, SessionStats,
+        SendError,
+        counters::{Counters, Pings},
         inbox::Inbox,
         outbox::{Costs, Outgoing},
+        send_side::{Order, SendSide},
     },
-    sync::{Waiters, lock, wake_all},
+    sync::{lock, wake_all},
 };
 
 /// One session, as all that know it see it.
@@ -64,45 +66,6 @@ pub(crate) struct Identity {
     pub(crate) remote: Addr,
     pub(crate) cipher: Cipher,
     pub(crate) names: Names,
-}
-
-#[derive(Debug, Default)]
-struct SendSide {
-    incoming: Vec<Outgoing>,
-    /// What queued messages cost that are not sealed yet, by level.
-    queued: Costs,
-    limit: u64,
-    /// Whether the task sleeps and must be woken for more.
-    parked: bool,
-    order: Option<Order>,
-    ended: Option<DisconnectReason>,
-    space: Waiters,
-    end: Waiters,
-}
-
-/// What a session is told to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Send what is queued, then end.
-    Close {
-        reason: DisconnectReason,
-        text: Box<str>,
-    },
-    /// End at once.
-    Cut(DisconnectReason),
-    /// Another connection takes over: read what has come, and end within `grace`.
-    Supersede { grace: Duration },
-}
-
-impl Order {
-    /// A stronger order overrules a weaker one.
-    const fn strength(&self) -> u8 {
-        match self {
-            Self::Close { .. } => 0,
-            Self::Supersede { .. } => 1,
-            Self::Cut(_) => 2,
-        }
-    }
 }
 
 impl Shared {
@@ -280,15 +243,15 @@ impl Shared {
         *lock(&self.before) = before;
     }
 
-    /// Whether the session before this one has events that are not told. It is in the hub's queue then.
+    /// Whether the session before this one has events that are not told. It is in the hub's queue then, or about to be:
+    /// it ended before this one began.
     pub(crate) fn follows_untold(&self) -> bool {
         let before = lock(&self.before).upgrade();
-        before
-            .is_some_and(|before| before.in_hub.load(Ordering::Acquire) && before.inbox.is_untold())
+        before.is_some_and(|before| before.inbox.is_untold())
     }
 
     /// The next message for a reader of this session.
-    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<crate::Message>> {
+    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Message>> {
         let message = ready!(self.inbox.poll_recv(cx));
         self.on_read();
         Poll::Ready(message)
@@ -302,121 +265,12 @@ impl Shared {
     }
 }
 
-impl SendSide {
-    fn admit(&self, message: &Outgoing) -> Result<(), SendError> {
-        if let Some(reason) = &self.ended {
-            return Err(SendError::Ended(reason.clone()));
-        }
-        if let Some(Order::Close { reason, .. } | Order::Cut(reason)) = &self.order {
-            return Err(SendError::Ended(reason.clone()));
-        }
-        // What a message overtakes does not stand in its way; and an empty queue takes any message, so that one longer
-        // than the queue can go too.
-        let ahead: u64 = self.queued[message.priority.index()..].iter().sum();
-        if ahead > 0 && ahead + cost(message.data.len()) > self.limit {
-            return Err(SendError::Full);
-        }
-        Ok(())
-    }
-
-    /// Takes off what has gone out. Gives those to wake who wait for room: not before half a queue is free, so that
-    /// they do not come for each message.
-    fn on_sealed(&mut self, sealed: &Costs) -> Vec<Waker> {
-        if *sealed == Costs::default() {
-            return Vec::new();
-        }
-        for (queued, sealed) in self.queued.iter_mut().zip(sealed) {
-            *queued -= sealed;
-        }
-        let top = self
-            .queued
-            .iter()
-            .rposition(|queued| *queued > 0)
-            .unwrap_or_default();
-        if self.queued[top] <= self.limit / 2 {
-            self.space.take()
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// Returns whether the task must be woken.
-    fn push(&mut self, message: Outgoing) -> bool {
-        self.queued[message.priority.index()] += cost(message.data.len());
-        self.incoming.push(message);
-        std::mem::take(&mut self.parked)
-    }
-}
-
 /// What bounds one session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) max_message: usize,
     pub(crate) window: u64,
     pub(crate) send_queue: u64,
-}
-
-/// Pings that the application asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Pings {
-    wanted: AtomicBool,
-    state: Mutex<Pongs>,
-}
-
-#[derive(Debug, Default)]
-struct Pongs {
-    /// Pongs so far, and the round trip of the last.
-    pongs: u64,
-    last: Duration,
-    waiters: Waiters,
-}
-
-impl Pings {
-    /// For the task: whether to ping now.
-    pub(crate) fn take_wanted(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::AcqRel)
-    }
-
-    /// For the task: a ping was answered.
-    pub(crate) fn on_pong(&self, rtt: Duration) {
-        let mut state = lock(&self.state);
-        state.pongs += 1;
-        state.last = rtt;
-        let waiters = state.waiters.take();
-        drop(state);
-        wake_all(waiters);
-    }
-}
-
-/// What is counted.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) messages_in: AtomicU64,
-    pub(crate) messages_out: AtomicU64,
-    pub(crate) bytes_in: AtomicU64,
-    pub(crate) bytes_out: AtomicU64,
-    pub(crate) unacked: AtomicU64,
-    pub(crate) rtt_us: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn stats(&self) -> SessionStats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        SessionStats {
-            messages_in: read(&self.messages_in),
-            messages_out: read(&self.messages_out),
-            bytes_in: read(&self.bytes_in),
-            bytes_out: read(&self.bytes_out),
-            unacked: read(&self.unacked),
-        }
-    }
-
-    pub(crate) fn set_rtt(&self, rtt: Duration) {
-        self.rtt_us.store(
-            u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
-    }
 }
 
 /// Entries the queue may keep room for when it is empty.

@@ -1,14 +1,26 @@
 //! How many may come at once.
 
-use crust::{ConnectError, Limits, Timeouts, core::Connection};
+use std::time::Duration;
+
+use crust::{ConnectError, Identity, Limits, Timeouts, core::Connection, rt};
+use crust_crypto::Handshake;
 use crust_tests::{Net, builder_from, contact, dial_from, eventually, run, soon, start};
+use futures::{AsyncReadExt, AsyncWriteExt};
 
-use crate::scene::{ATTACKER, Scene, assert_ends_without_a_byte};
+use crate::scene::{ATTACKER, Scene, assert_ends_without_a_byte, keys};
 
+/// Connections with half a handshake: the node has answered each, so it has let each in.
 async fn half_open(scene: &Scene, count: usize) -> Vec<Connection> {
     let mut held = Vec::new();
-    for _ in 0..count {
-        held.push(scene.dial().await);
+    while held.len() < count {
+        let mut connection = scene.dial().await;
+        let mut handshake = Handshake::dialer(&keys(&Identity::generate()), None);
+        let first = handshake.poll_output().unwrap();
+        let _ = connection.write_all(&first).await;
+        // One may be refused while the honest peer's handshake gives back its place.
+        if matches!(soon(connection.read(&mut [0; 1])).await, Ok(1)) {
+            held.push(connection);
+        }
     }
     held
 }
@@ -23,7 +35,7 @@ fn half_open_handshakes_of_one_address_are_bounded() {
         let mut fifth = scene.dial().await;
         assert_ends_without_a_byte(&mut fifth).await;
         assert_eq!(scene.told().await, "abuse flood");
-        assert_eq!(scene.node.stats().refused, 1);
+        assert!(scene.node.stats().refused >= 1);
 
         let elsewhere = start(builder_from("127.0.0.3")).await;
         soon(elsewhere.connect(contact(&scene.node))).await.unwrap();
@@ -90,11 +102,14 @@ fn sessions_are_bounded_in_total_and_by_address() {
                 matches!(third, Err(ConnectError::Failed { .. })),
                 "{third:?}"
             );
-            assert_eq!(node.sessions().len(), 2);
+            eventually(|| node.stats().sessions == 2).await;
             assert!(node.stats().refused >= 1);
             soon(first.close("")).await;
             eventually(|| node.stats().sessions == 1).await;
-            soon(peers[2].connect(contact(&node))).await.unwrap();
+            // The place is given back a moment after the end is told.
+            let limit = Duration::from_secs(10);
+            let connected = async { while peers[2].connect(contact(&node)).await.is_err() {} };
+            rt::timeout(limit, connected).await.unwrap();
         });
     }
 }

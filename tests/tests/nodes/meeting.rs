@@ -251,19 +251,31 @@ fn name(id: PeerId, a: &Node) -> &'static str {
 
 #[test]
 fn connect_during_a_close_gives_a_session_that_can_be_used() {
-    run(async {
-        let pair = Net::memory().pair().await;
-        // The order is given with the first poll; a session ends all the same where nobody waits for it.
-        let _ = poll!(pin!(pair.to_far.close("again")));
-        let session = soon(pair.near.connect(contact(&pair.far))).await.unwrap();
-        session.send("still here").await.unwrap();
-        assert_eq!(
-            events(&pair.far, 3).await,
-            [
-                "disconnected closed_by_peer",
-                "connected",
-                "message still here"
-            ]
-        );
-    });
+    for net in Net::each() {
+        run(async {
+            let pair = net.pair().await;
+            let mut session = pair.to_far.clone();
+            for round in 0..50 {
+                // The order is given with the first poll; a session ends all the same where nobody waits for it.
+                let _ = poll!(pin!(session.close("again")));
+                session = if round % 2 == 0 {
+                    soon(pair.near.connect(contact(&pair.far))).await.unwrap()
+                } else {
+                    soon(pair.near.connect(contact(&pair.far).addr))
+                        .await
+                        .unwrap()
+                };
+                let text = format!("{round}");
+                session.send(text.clone()).await.unwrap();
+                assert_eq!(
+                    events(&pair.far, 3).await,
+                    [
+                        "disconnected closed_by_peer".into(),
+                        "connected".into(),
+                        format!("message {text}")
+                    ]
+                );
+            }
+        });
+    }
 }

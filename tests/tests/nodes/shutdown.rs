@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crust::{
     ConnectError, DisconnectReason, Node, Session,
-    core::{MemoryTransport, Transport},
+    core::{DialOpts, MemoryTransport, Transport},
     rt,
 };
 use crust_tests::{
     Link, LinkTransport, Net, Pair, addr, all_events, connected, contact, disconnected, eventually,
     message_text, run, soon, start,
 };
-use futures::future::join_all;
+use futures::{AsyncReadExt, StreamExt, future::join_all};
 
 #[test]
 fn shutdown_with_a_hundred_busy_sessions_flushes_all_within_a_second() {
@@ -160,19 +160,22 @@ fn connect_that_runs_during_a_shutdown_ends() {
     run(async {
         let memory = MemoryTransport::new();
         // Takes connections and never says a word.
-        let mute = memory.listen(&addr("memory://mute")).await.unwrap();
+        let mut mute = memory.listen(&addr("memory://mute")).await.unwrap();
         let node = Net::Memory(memory).node().await;
         let connect = {
             let node = node.clone();
-            let to = mute.local_addr().clone();
-            rt::spawn(async move { node.connect(to).await })
+            rt::spawn(async move { node.connect(addr("memory://mute")).await })
         };
+        let _held = soon(mute.next()).await.unwrap().unwrap();
         let started_at = rt::now();
         node.shutdown().await;
         let connect = soon(connect).await.unwrap();
-        assert!(connect.is_err(), "{connect:?}");
+        assert!(
+            matches!(connect, Err(ConnectError::Shutdown)),
+            "{connect:?}"
+        );
         let elapsed = rt::now() - started_at;
-        assert!(elapsed <= Duration::from_secs(2), "{elapsed:?}");
+        assert!(elapsed <= Duration::from_secs(1), "{elapsed:?}");
     });
 }
 
@@ -186,11 +189,22 @@ fn half_open_handshake_does_not_outlive_a_shutdown() {
             .transport(LinkTransport::new(memory.clone(), link.clone()))
             .listen(addr("memory://node"));
         let node = start(node).await;
-        let opts = crust::core::DialOpts::default();
-        let _mute = memory.dial(&addr("memory://node"), &opts).await.unwrap();
-        let _refuser = soon(node.connect(addr("memory://nobody"))).await;
+        let opts = DialOpts::default();
+        let to = addr("memory://node");
+        let mut mute = memory.dial(&to, &opts).await.unwrap();
+        // The listener takes one after the other: once it has answered the second, it has begun with the first.
+        assert!(
+            soon(Net::Memory(memory.clone()).node().await.connect(to))
+                .await
+                .is_ok()
+        );
+        let started_at = rt::now();
         node.shutdown().await;
+        let read = soon(mute.read(&mut [0; 1])).await;
+        assert!(!matches!(read, Ok(1..)), "{read:?}");
         drop(node);
         eventually(|| link.holders() == 1).await;
+        let elapsed = rt::now() - started_at;
+        assert!(elapsed <= Duration::from_secs(2), "{elapsed:?}");
     });
 }

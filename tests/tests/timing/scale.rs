@@ -47,8 +47,8 @@ fn thousand_sessions_leave_nothing_behind() {
 fn place_of_a_session_is_given_back_when_it_ends() {
     run(async {
         let mut limits = Limits::default();
-        limits.sessions_per_address = 1;
-        limits.handshakes_per_address = 1;
+        limits.sessions_per_address = 2;
+        limits.handshakes_per_address = 2;
         let node = start(Net::Tcp.builder().limits(limits)).await;
         let peer = start(builder_from("127.0.0.2")).await;
         for _ in 0..50 {
