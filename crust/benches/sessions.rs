@@ -1,4 +1,5 @@
 //! Sessions between two nodes of one process: what `crust perf` measures between two, in small.
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
 use std::sync::Arc;
 

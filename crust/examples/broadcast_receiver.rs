@@ -1,4 +1,5 @@
 //! Prints what a `broadcaster` sends.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use crust::{Contact, Node};
 

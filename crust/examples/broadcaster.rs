@@ -1,4 +1,5 @@
 //! Sends the time to whoever is connected, each second. Run `broadcast_receiver` as often as you like beside it.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
 

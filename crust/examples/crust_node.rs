@@ -1,4 +1,5 @@
 //! A chat of whole networks: what is typed goes to all peers. Name peers to connect to as arguments.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::io::BufRead;
 

@@ -1,4 +1,8 @@
 //! A transport of one's own, written against `crust-core` alone, and two nodes that meet over it.
+#![cfg_attr(
+    unix,
+    expect(clippy::print_stdout, reason = "an example shows what it does")
+)]
 
 #[cfg(unix)]
 #[path = "custom_transport/unix.rs"]

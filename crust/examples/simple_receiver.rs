@@ -1,4 +1,5 @@
 //! Prints every message that comes. Run it, then `simple_sender` with what it prints.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use crust::{Event, Node};
 

@@ -1,4 +1,5 @@
 //! Sends a few messages to a `simple_receiver`.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use crust::{Contact, Node};
 

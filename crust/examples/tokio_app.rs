@@ -1,4 +1,5 @@
 //! Crust in a program that runs on tokio, used as it is: its futures run under any executor.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The example transport keeps the laws of transports.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![cfg(unix)]
 
 use std::sync::atomic::{AtomicU32, Ordering};

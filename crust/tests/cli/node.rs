@@ -24,11 +24,14 @@ fn two_processes_talk() {
     alice.type_line(&format!("send {short} hello Bob"));
     assert_eq!(bob.event("message")["text"], "hello Bob");
 
-    let rate = alice.event("rate");
-    assert_eq!(
-        (&rate["messages_in"], &rate["messages_out"]),
-        (&1.into(), &1.into())
-    );
+    // One message each way, in one second or in two.
+    let (mut came, mut went) = (0, 0);
+    while (came, went) != (1, 1) {
+        let rate = alice.event("rate");
+        came += rate["messages_in"].as_u64().unwrap();
+        went += rate["messages_out"].as_u64().unwrap();
+        assert!(came <= 1 && went <= 1, "{:?}", alice.seen());
+    }
 
     bob.end_input();
     assert_eq!(bob.exit_code(), Some(0));
@@ -65,11 +68,7 @@ fn peers_are_listed_disconnected_and_blocked() {
     alice.type_line("stats");
     assert_eq!(alice.event("stats")["sessions"], 0);
     bob.type_line(&format!("connect {}", text(&listening, "contact")));
-    let refused = bob.line();
-    assert!(
-        refused["event"] == "error" || refused["event"] == "connected",
-        "{refused}"
-    );
+    assert!(text(&bob.event("error"), "text").contains("could not connect"));
     alice.type_line("unblock 192.0.2.1");
     assert!(text(&alice.event("error"), "text").contains("not blocked"));
 }
