@@ -25,7 +25,11 @@ pub fn session_frames(record: &[u8]) {
         }
     }
     assembly.finish_record(record);
-    let bytes: usize = assembly.done().iter().map(|message| message.data.len()).sum();
+    let bytes: usize = assembly
+        .done()
+        .iter()
+        .map(|message| message.data.len())
+        .sum();
     assert!(bytes <= record.len());
 }
 
@@ -36,7 +40,9 @@ pub fn session_frames(record: &[u8]) {
 /// Where a hello that was read is not written and read as the same.
 pub fn hello(body: &[u8]) {
     if let Ok(hello) = Hello::decode(body) {
-        let written = hello.encode().expect("what was read within the limit is written within it");
+        let written = hello
+            .encode()
+            .expect("what was read within the limit is written within it");
         assert_eq!(Hello::decode(&written), Ok(hello));
     }
 }

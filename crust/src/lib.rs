@@ -12,6 +12,7 @@ mod message;
 mod node;
 mod pool;
 mod reason;
+mod recent;
 mod session;
 mod sync;
 mod wire;

@@ -142,8 +142,8 @@ impl NodeBuilder {
         };
         let parts = Parts {
             keys: Keys::new(&identity, self.network),
-            limits: self.limits,
-            timeouts: self.timeouts,
+            limits: self.limits.clamped(),
+            timeouts: self.timeouts.clamped(),
             transports: self.transports,
             listening: listeners
                 .iter()
