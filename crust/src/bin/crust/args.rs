@@ -1,10 +1,11 @@
 //! What can be said on the command line.
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
-use crate::{exit::EXIT_CODES, perf};
+use crate::{demo, exit::EXIT_CODES, id, node, perf, ping};
 
-/// Reliable, encrypted peer-to-peer connections by public key.
+/// Reliable, encrypted peer-to-peer connections by public key
 #[derive(Debug, Parser)]
 #[command(name = "crust", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -17,6 +18,27 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    #[command(subcommand)]
+    /// Shows two nodes in this process that meet and talk: start here
+    Demo(demo::DemoArgs),
+    /// Runs a node: connects to peers, and sends and prints messages
+    #[command(after_help = node::AFTER_HELP)]
+    Node(node::args::NodeCommand),
+    /// Shows an identity, and makes it first where there is none
+    #[command(after_help = EXIT_CODES)]
+    Id(id::IdArgs),
+    /// Measures round trips to a peer, as ping(8) does
+    #[command(after_help = EXIT_CODES)]
+    Ping(ping::PingArgs),
+    #[command(subcommand, after_help = EXIT_CODES)]
     Perf(perf::args::PerfArgs),
+    /// Prints completions for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
+
+const COMPLETIONS_HELP: &str = "\
+For bash, for one:
+  crust completions bash > ~/.local/share/bash-completion/completions/crust";

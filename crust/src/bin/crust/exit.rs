@@ -34,6 +34,13 @@ impl Failure {
             text: text.into(),
         }
     }
+
+    pub(crate) fn not_started(text: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::NotStarted,
+            text: text.into(),
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -1,16 +1,23 @@
 //! The `crust` command: nodes from a terminal.
 
 mod args;
+mod demo;
 mod exit;
+mod id;
+mod identity;
+mod node;
 mod out;
 mod perf;
+mod ping;
+mod rtt;
 mod signal;
+mod target;
 mod units;
 mod usage;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use crust::rt;
 
 use self::{
@@ -34,8 +41,22 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Demo(args) => demo::demo(args).await,
+        Command::Node(args) => node::node(args).await,
+        Command::Id(args) => id::id(args).await,
+        Command::Ping(args) => ping::ping(args).await,
         Command::Perf(args) => perf::perf(args).await,
+        Command::Completions { shell } => {
+            print_completions(shell);
+            Ok(())
+        }
     }
+}
+
+fn print_completions(shell: clap_complete::Shell) {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "crust", &mut text);
+    out::line(String::from_utf8_lossy(&text).trim_end());
 }
 
 /// Logs to stderr where it was asked for.

@@ -12,7 +12,6 @@ mod meter;
 mod ping_pong;
 mod plain;
 mod report;
-mod rtt;
 mod run;
 mod tally;
 

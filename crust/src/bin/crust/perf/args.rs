@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use crust::{Addr, Contact};
 use serde::{Deserialize, Serialize};
 
+use crate::target;
+
 /// Measures speed and memory between two processes
 ///
 /// Start `crust perf listen` in one terminal; it prints the command for the other one.
@@ -42,7 +44,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=MAX_SIZE))]
     pub(crate) size: Option<u32>,
     /// How long to measure
-    #[arg(long, default_value = "5", value_parser = seconds)]
+    #[arg(long, default_value = "5", value_parser = target::seconds)]
     pub(crate) seconds: Duration,
     /// Sessions at a time [default: 64 for connect, 1000 for idle, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_PARALLEL))]
@@ -96,16 +98,6 @@ impl Mode {
             Self::Idle => 1_000,
         }
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "a number of seconds is wanted, as 5 or 0.5")?;
-    if !(0.01..=86_400.0).contains(&seconds) {
-        return Err("from 0.01 seconds to a day".into());
-    }
-    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// The longest message of a node's default limits.

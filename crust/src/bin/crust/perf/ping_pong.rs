@@ -11,9 +11,11 @@ use super::{
     link::{Link, Payload},
     meter::Meter,
     report::{Report, per_second},
+};
+use crate::{
+    exit::Failure,
     rtt::{Rtt, Samples},
 };
-use crate::exit::Failure;
 
 pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
     let links = bench.links().await?;

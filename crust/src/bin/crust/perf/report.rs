@@ -5,9 +5,8 @@ use serde::Serialize;
 use super::{
     args::Mode,
     bench::{Bench, Span},
-    rtt::Rtt,
 };
-use crate::{out, units};
+use crate::{out, rtt::Rtt, units};
 
 /// What a run came to. What its mode does not measure, or the system does not tell, is `null`.
 #[derive(Debug, Serialize)]

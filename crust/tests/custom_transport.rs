@@ -1,0 +1,21 @@
+//! The example transport keeps the laws of transports.
+#![cfg(unix)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crust_core::conformance::transport::Subject;
+
+#[path = "../examples/custom_transport/unix.rs"]
+mod unix;
+
+crust_core::transport_conformance!(subject());
+
+fn subject() -> Subject {
+    let folder = tempfile::tempdir().unwrap();
+    let count = AtomicU32::new(0);
+    Subject::with_addrs(unix::UnixTransport, move || {
+        let name = count.fetch_add(1, Ordering::Relaxed);
+        let path = folder.path().join(name.to_string());
+        format!("unix://{}", path.display()).parse().unwrap()
+    })
+}
