@@ -41,6 +41,7 @@ mod connection;
 mod discovery;
 mod frame;
 mod listener;
+mod live_port;
 mod peer_id;
 mod record;
 pub mod rt;
@@ -59,6 +60,7 @@ pub use self::{
     discovery::{Announcement, DialOutcome, Discovery, DiscoveryError, FoundPeer, FoundPeers},
     frame::{FrameCodec, FrameError},
     listener::{Incoming, Listener},
+    live_port::listen_live,
     peer_id::{PeerId, PeerIdError},
     record::{PeerRecord, RecordError, SIGNATURE_LEN, SignedRecord, Signer, Verifier},
     transport::{DialOpts, Role, Transport, TransportError},

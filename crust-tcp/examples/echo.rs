@@ -3,8 +3,8 @@
 
 use std::{env, error::Error};
 
-use crust_core::{Addr, DialOpts, Incoming, Transport, TransportError, rt};
-use crust_tcp::{TcpTransport, listen_live};
+use crust_core::{Addr, DialOpts, Incoming, Transport, TransportError, listen_live, rt};
+use crust_tcp::TcpTransport;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, io};
 
 fn main() -> Result<(), Box<dyn Error>> {

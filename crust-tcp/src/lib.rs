@@ -32,7 +32,7 @@
 //!
 //! Port 0 lets the system choose; [`Listener::local_addr`](crust_core::Listener::local_addr) tells what. `tcp://[::]:0`
 //! takes IPv6 and IPv4 alike, and IPv4 alone where the host has no IPv6; a remote that came over IPv4 is shown as such,
-//! not as `[::ffff:192.0.2.7]`. [`listen_live`] tries a port known beforehand and goes to a random one where that is
+//! not as `[::ffff:192.0.2.7]`. [`listen_live`](crust_core::listen_live) tries a port known beforehand and goes to a random one where that is
 //! busy. A port where somebody listens is [`InUse`](crust_core::TransportError::InUse), always; one on which only old
 //! connections remain is not.
 //!
@@ -63,11 +63,10 @@ mod accept;
 mod dial;
 mod failure;
 mod listen;
-mod live_port;
 mod options;
 mod race;
 mod stream;
 mod target;
 mod transport;
 
-pub use self::{live_port::listen_live, transport::TcpTransport};
+pub use self::transport::TcpTransport;

@@ -31,9 +31,9 @@ impl Alarm {
     }
 }
 
-/// Rings `alarm` at `at`, up to [`TICK`] late, and at most [`Wheel::SPAN`] from now: whoever is woken looks at its own
-/// deadline and sets the alarm again.
-pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) {
+/// Rings `alarm` at `at`, up to [`TICK`] late, and at most [`Wheel::SPAN`] from now; tells which. Whoever is woken looks
+/// at its own deadline and sets the alarm again.
+pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) -> Instant {
     let now = rt::now();
     let mut clock = lock(&CLOCK);
     let clock = clock.get_or_insert_with(|| Clock {
@@ -45,6 +45,7 @@ pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) {
         rt::detach(turn());
     }
     clock.wheel.insert(at, Arc::downgrade(alarm));
+    at.min(now + Wheel::<()>::SPAN - TICK)
 }
 
 /// Gives `future` at most `limit`, and up to a [`TICK`] more; `None` where it needs longer.
@@ -53,7 +54,7 @@ pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) {
 pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     let deadline = rt::now() + limit;
     let alarm = Arc::new(Alarm::default());
-    let mut is_set = false;
+    let mut rings_at: Option<Instant> = None;
     let mut future = pin!(future);
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
@@ -64,9 +65,8 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::
             return Poll::Ready(None);
         }
         alarm.register(cx.waker());
-        // The wheel rings early where the deadline is beyond its span.
-        if !std::mem::replace(&mut is_set, true) || limit > Wheel::<()>::SPAN {
-            ring_at(deadline, &alarm);
+        if rings_at.is_none_or(|at| at <= now) {
+            rings_at = Some(ring_at(deadline, &alarm));
         }
         Poll::Pending
     })
@@ -101,8 +101,8 @@ async fn turn() {
     }
 }
 
-/// How late an alarm may ring. Ten wake-ups a second for the whole process.
-pub(crate) const TICK: Duration = Duration::from_millis(100);
+/// How late an alarm may ring. Twenty wake-ups a second for the whole process.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 /// A wheel of [`SLOTS`] slots of one [`TICK`] each.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl<T> Wheel<T> {
 }
 
 /// 25.6 s: more than the default time to lose a peer.
-const SLOTS: u32 = 256;
+const SLOTS: u32 = 512;
 
 #[cfg(test)]
 mod tests {
@@ -188,7 +188,7 @@ mod tests {
             for step in steps.iter().cycle() {
                 now += step;
                 for wait in wheel.handle_timeout(start + Duration::from_millis(now)) {
-                    prop_assert!(wait <= now && wait + 100 + (now - before) >= now, "{wait} at {now}");
+                    prop_assert!(wait <= now && wait + 50 + (now - before) >= now, "{wait} at {now}");
                     out += 1;
                 }
                 before = now;

@@ -1,6 +1,45 @@
 //! Reliable, encrypted peer-to-peer connections by public key.
 //!
-//! To be written.
+//! A [`Node`] listens and connects; a [`Session`] is the conversation with one peer, named by its [`PeerId`]; an
+//! [`Event`] is what happens.
+//!
+//! ```
+//! # #[cfg(feature = "tcp")]
+//! # crust::rt::block_on(async {
+//! let node = crust::Node::builder().network("example").start().await?;
+//! # let other = crust::Node::builder().network("example").start().await?;
+//! # let contact = other.contact().unwrap();
+//! let session = node.connect(&contact).await?;
+//! session.send("hello").await?;
+//! node.shutdown().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # What a session promises
+//!
+//! - There is at most one between any two nodes, whoever dialed, and however often.
+//! - The peer has proven the key that it is named by. Nobody else can read, change, cut or repeat what is said.
+//! - Messages arrive whole, once, and in the order of their [`Priority`]; more urgent ones overtake the rest.
+//! - [`Session::send`] waits while the peer is slow. A peer whose application does not read holds up itself alone.
+//! - [`Event::Connected`] comes first, then messages, then [`Event::Disconnected`] with the reason.
+//! - A peer that vanishes is noticed within [`Timeouts::lost`].
+//!
+//! # Bounds
+//!
+//! Everything that others can fill has a limit in [`Limits`]. A session holds at most its receive window, its send queue
+//! and 272 KiB of buffers; idle it holds about 5 KiB. Whoever makes work for nothing is told of in [`Event::Abuse`],
+//! and refused for a while before any cryptography.
+//!
+//! # Transports
+//!
+//! Feature `tcp` (default) brings TCP. A transport of your own implements [`core::Transport`] and goes to
+//! [`NodeBuilder::transport`]; `examples/custom_transport.rs` shows one.
+//!
+//! # Runtimes
+//!
+//! [`rt`] runs on async-std (default), on smol, or with neither on a small thread pool. Futures of this crate run on any
+//! executor.
 
 mod clock;
 mod error;
@@ -12,6 +51,7 @@ mod message;
 mod node;
 mod pool;
 mod reason;
+mod recent;
 mod session;
 mod sync;
 mod wire;
@@ -35,3 +75,7 @@ pub use self::{
     reason::DisconnectReason,
     session::{SendError, Session, SessionStats},
 };
+
+#[cfg(all(doctest, feature = "tcp"))]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -125,7 +125,7 @@ impl Node {
 
     /// Remembers an address of a peer, for [`Node::connect`] by its id alone.
     pub fn add_addr(&self, peer: PeerId, addr: Addr) {
-        self.0.inner.learn(peer, &[addr]);
+        self.0.inner.on_given(peer, addr);
     }
 
     /// The next thing that happens; `None` after the shutdown, once everything is told.
@@ -211,23 +211,17 @@ impl Node {
     /// The node ends all the same.
     pub async fn shutdown(&self) {
         self.0.stop();
-        let inner = &self.0.inner;
-        let idle = || poll_fn(|cx| inner.tasks.poll_idle(cx));
-        if rt::timeout(SHUTDOWN_TIMEOUT, idle()).await.is_err() {
-            for session in inner.registry.sessions() {
-                session.order(Order::Cut(DisconnectReason::Shutdown));
-            }
-            let _ = rt::timeout(CUT_TIMEOUT, idle()).await;
-        }
-        inner.hub.end();
+        poll_fn(|cx| self.0.inner.hub.poll_ended(cx)).await;
     }
 }
 
 impl Handle {
-    /// Takes no more connections and tells every session to end.
+    /// Takes no more connections, tells every session to end, and sees in the background that they do.
     fn stop(&self) {
         lock(&self.loops).clear();
-        let sessions = self.inner.registry.close();
+        let Some(sessions) = self.inner.registry.close() else {
+            return;
+        };
         self.inner.stop();
         for session in sessions {
             session.order(Order::Close {
@@ -235,13 +229,25 @@ impl Handle {
                 text: "".into(),
             });
         }
+        rt::detach(end(self.inner.clone()));
     }
+}
+
+/// Waits for the last task, cuts what takes too long, and ends the events.
+async fn end(inner: Arc<Inner>) {
+    let idle = || poll_fn(|cx| inner.tasks.poll_idle(cx));
+    if rt::timeout(SHUTDOWN_TIMEOUT, idle()).await.is_err() {
+        for session in inner.registry.sessions() {
+            session.order(Order::Cut(DisconnectReason::Shutdown));
+        }
+        let _ = rt::timeout(CUT_TIMEOUT, idle()).await;
+    }
+    inner.hub.end();
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.stop();
-        self.inner.hub.end();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Listening and accepting.
 
-use crust_core::{Transport, TransportError, rt};
-use crust_tcp::{TcpTransport, listen_live};
+use crust_core::{Transport, TransportError, listen_live, rt};
+use crust_tcp::TcpTransport;
 use futures::{AsyncReadExt, StreamExt, future};
 
 use crate::{accept, addr, assert_talk, both, dial, listen, loopbacks, pair};

@@ -69,6 +69,16 @@ impl Hub {
         wake_all(readers);
     }
 
+    /// Waits for [`Hub::end`].
+    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.ended {
+            return Poll::Ready(());
+        }
+        state.readers.register(cx);
+        Poll::Pending
+    }
+
     /// Whether so many ended sessions wait to be told that new ones must wait too.
     pub(crate) fn is_full(&self) -> bool {
         let state = lock(&self.state);
@@ -151,6 +161,7 @@ impl State {
         let oldest = self.ready.iter().position(|session| session.has_ended());
         if let Some(session) = oldest.and_then(|oldest| self.ready.remove(oldest)) {
             session.inbox.forget();
+            session.release();
         }
     }
 }
@@ -165,10 +176,13 @@ fn event(session: &Arc<Shared>, next: Next) -> Event {
             session: Session(session.clone()),
             message,
         },
-        Next::Disconnected(reason) => Event::Disconnected {
-            peer: session.peer,
-            reason,
-        },
+        Next::Disconnected(reason) => {
+            session.release();
+            Event::Disconnected {
+                peer: session.peer,
+                reason,
+            }
+        }
     }
 }
 

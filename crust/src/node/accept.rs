@@ -1,6 +1,6 @@
 //! Taking connections: one loop for each listener, one bounded task for each handshake.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{future::poll_fn, net::IpAddr, sync::Arc, task::Poll, time::Duration};
 
 use crust_core::{Incoming, Listener, Role, rt};
 use crust_crypto::HandshakeError;
@@ -19,7 +19,12 @@ use crate::{
 
 /// Takes connections until it is dropped.
 pub(crate) async fn accept(inner: Arc<Inner>, mut listener: Listener, _running: Running) {
+    let mut taken = 0_usize;
     while let Some(incoming) = listener.next().await {
+        taken += 1;
+        if taken.is_multiple_of(TURN) {
+            yield_now().await;
+        }
         match incoming {
             Ok(incoming) => on_incoming(&inner, incoming),
             Err(error) => {
@@ -27,6 +32,19 @@ pub(crate) async fn accept(inner: Arc<Inner>, mut listener: Listener, _running: 
             }
         }
     }
+}
+
+/// Lets other tasks run.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Decides before anything is spent, and leaves the rest to a task.
@@ -53,6 +71,7 @@ fn on_incoming(inner: &Arc<Inner>, incoming: Incoming) {
 }
 
 async fn handshake(inner: &Arc<Inner>, incoming: Incoming, ip: Option<IpAddr>) {
+    let started_at = rt::now();
     let remote = incoming.remote_addr().clone();
     let limit = inner.timeouts.handshake;
     let connection = match clock::timeout(limit, incoming.accept()).await {
@@ -69,19 +88,28 @@ async fn handshake(inner: &Arc<Inner>, incoming: Incoming, ip: Option<IpAddr>) {
     if let Err(EstablishError::Attempt(error)) = inner.begin(connection, Role::Listener, None).await
     {
         tracing::debug!(%remote, error = %chain(&error), "handshake failed");
-        inner.on_handshake_failed(ip, is_offence(&error));
+        let held = rt::now().saturating_duration_since(started_at);
+        inner.on_handshake_failed(ip, is_offence(&error, held));
     }
 }
 
-/// Whether it took somebody's will, or great negligence. A connection that is given up halfway did not: whoever races
-/// several addresses does that.
-const fn is_offence(error: &AttemptError) -> bool {
-    matches!(
-        error,
+/// Whether it took somebody's will, or great negligence. A connection that is given up halfway did not, for whoever races
+/// several addresses does that; one that was held for long and then given up did.
+fn is_offence(error: &AttemptError, held: Duration) -> bool {
+    match error {
         AttemptError::HandshakeTimeout { .. }
-            | AttemptError::Protocol { .. }
-            | AttemptError::Handshake(
-                HandshakeError::Junk | HandshakeError::Rejected | HandshakeError::Replayed
-            )
-    )
+        | AttemptError::Protocol { .. }
+        | AttemptError::Handshake(
+            HandshakeError::Junk | HandshakeError::Rejected | HandshakeError::Replayed,
+        ) => true,
+        AttemptError::Handshake(HandshakeError::Closed | HandshakeError::Io(_)) => {
+            held >= LONG_HELD
+        }
+        _ => false,
+    }
 }
+
+/// Many times what a dialer needs that loses a race.
+const LONG_HELD: Duration = Duration::from_secs(3);
+/// Connections taken in a row before other tasks have their turn.
+const TURN: usize = 32;

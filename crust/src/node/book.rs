@@ -1,43 +1,55 @@
 //! Addresses of peers, as they or the application told them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use crust_core::{Addr, PeerId};
 
-/// Which addresses belong to which peer. The peers heard of longest ago are forgotten beyond [`MAX_PEERS`].
-#[derive(Debug, Default)]
+use crate::recent::Recent;
+
+/// Which addresses belong to which peer.
+#[derive(Debug)]
 pub(crate) struct Book {
-    by_peer: HashMap<PeerId, Vec<Addr>>,
-    order: VecDeque<PeerId>,
+    /// What the application said; kept until it goes.
+    given: HashMap<PeerId, Vec<Addr>>,
+    /// What peers said; of those heard of longest ago it is forgotten.
+    told: Recent<PeerId, Vec<Addr>>,
 }
 
 impl Book {
-    /// Adds addresses of `peer`, the newest first.
-    pub(crate) fn insert(&mut self, peer: PeerId, addrs: impl IntoIterator<Item = Addr>) {
-        let entry = self.by_peer.entry(peer).or_insert_with(|| {
-            self.order.push_back(peer);
-            Vec::new()
-        });
-        for addr in addrs {
-            entry.retain(|known| *known != addr);
-            entry.insert(0, addr);
-        }
-        entry.truncate(MAX_ADDRS);
-        entry.shrink_to_fit();
-        if self.order.len() > MAX_PEERS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_peer.remove(&oldest);
+    pub(crate) fn new() -> Self {
+        Self {
+            given: HashMap::new(),
+            told: Recent::new(MAX_PEERS),
         }
     }
 
-    /// The addresses of `peer`, the newest first.
+    /// The application knows an address of `peer`.
+    pub(crate) fn give(&mut self, peer: PeerId, addr: Addr) {
+        let addrs = self.given.entry(peer).or_default();
+        addrs.retain(|known| *known != addr);
+        addrs.insert(0, addr);
+        addrs.truncate(MAX_ADDRS);
+    }
+
+    /// `peer` says where it listens. Replaces what it said before.
+    pub(crate) fn tell(&mut self, peer: PeerId, addrs: &[Addr]) {
+        let addrs = addrs[..addrs.len().min(MAX_ADDRS)].to_vec();
+        self.told.insert(peer, addrs);
+    }
+
+    /// The addresses of `peer`: the application's first, the newest first.
     pub(crate) fn addrs(&self, peer: &PeerId) -> Vec<Addr> {
-        self.by_peer.get(peer).cloned().unwrap_or_default()
+        let mut addrs = self.given.get(peer).cloned().unwrap_or_default();
+        for addr in self.told.get(peer).into_iter().flatten() {
+            if !addrs.contains(addr) {
+                addrs.push(addr.clone());
+            }
+        }
+        addrs
     }
 }
 
-/// Addresses kept for one peer; as many as a hello carries.
+/// Addresses kept for one peer from one source; as many as a hello carries.
 const MAX_ADDRS: usize = 16;
 /// Peers kept: with 16 of the longest addresses each, 5 MiB; as a rule a tenth of a megabyte.
 const MAX_PEERS: usize = 1_024;
@@ -50,27 +62,31 @@ mod tests {
         format!("tcp://192.0.2.1:{number}").parse().unwrap()
     }
 
-    #[test]
-    fn newest_address_comes_first_and_none_twice() {
-        let mut book = Book::default();
-        let peer = PeerId::from_bytes([1; 32]);
-        book.insert(peer, [addr(1), addr(2)]);
-        book.insert(peer, [addr(1)]);
-        assert_eq!(book.addrs(&peer), [addr(1), addr(2)]);
+    fn peer(number: usize) -> PeerId {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        PeerId::from_bytes(bytes)
     }
 
     #[test]
-    fn book_is_bounded() {
-        let mut book = Book::default();
-        for number in 0..2 * MAX_PEERS {
-            let mut bytes = [0; 32];
-            bytes[..8].copy_from_slice(&number.to_be_bytes());
-            book.insert(PeerId::from_bytes(bytes), (0..100).map(addr));
+    fn newest_given_address_comes_first_and_none_twice() {
+        let mut book = Book::new();
+        book.give(peer(1), addr(1));
+        book.give(peer(1), addr(2));
+        book.give(peer(1), addr(1));
+        book.tell(peer(1), &[addr(2), addr(3)]);
+        assert_eq!(book.addrs(&peer(1)), [addr(1), addr(2), addr(3)]);
+    }
+
+    #[test]
+    fn many_strangers_do_not_push_out_what_the_application_gave() {
+        let mut book = Book::new();
+        book.give(peer(0), addr(7));
+        for number in 1..3 * MAX_PEERS {
+            book.tell(peer(number), &(0..100).map(addr).collect::<Vec<_>>());
         }
-        assert_eq!(
-            (book.by_peer.len(), book.order.len()),
-            (MAX_PEERS, MAX_PEERS)
-        );
-        assert!(book.by_peer.values().all(|addrs| addrs.len() == MAX_ADDRS));
+        assert_eq!(book.addrs(&peer(0)), [addr(7)]);
+        assert_eq!(book.addrs(&peer(1)), []);
+        assert_eq!(book.addrs(&peer(3 * MAX_PEERS - 1)).len(), MAX_ADDRS);
     }
 }

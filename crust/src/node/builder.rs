@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use crust_core::{Addr, Listener, Transport, TransportError, rt};
+use crust_core::{Addr, Listener, Transport, TransportError, listen_live, rt};
 use crust_crypto::{Identity, Keys, NetworkKey};
 
 use crate::{
@@ -142,8 +142,8 @@ impl NodeBuilder {
         };
         let parts = Parts {
             keys: Keys::new(&identity, self.network),
-            limits: self.limits,
-            timeouts: self.timeouts,
+            limits: self.limits.clamped(),
+            timeouts: self.timeouts.clamped(),
             transports: self.transports,
             listening: listeners
                 .iter()
@@ -176,19 +176,15 @@ impl NodeBuilder {
 
     /// The live port where it is free, else a random one.
     async fn listen_live(&self) -> Result<Listener, TransportError> {
-        let addr = |port: u16| -> Addr {
-            let text = format!("{DEFAULT_SCHEME}://[::]:{port}");
-            text.parse().expect("a wildcard with a port is an address")
-        };
-        let live = addr(self.port);
-        let transport = transport(&self.transports, &live)?;
-        match transport.listen(&live).await {
-            Err(TransportError::InUse { .. }) if self.port != 0 => {
-                tracing::info!(port = self.port, "port is taken, listening on a random one");
-                transport.listen(&addr(0)).await
-            }
-            result => result,
+        let live = format!("{DEFAULT_SCHEME}://[::]:{}", self.port);
+        let live: Addr = live.parse().expect("a wildcard with a port is an address");
+        let listener = listen_live(transport(&self.transports, &live)?, &live).await?;
+        if self.port != 0
+            && listener.local_addr().body().rsplit(':').next() != live.body().rsplit(':').next()
+        {
+            tracing::info!(port = self.port, addr = %listener.local_addr(), "port is taken, listening on another");
         }
+        Ok(listener)
     }
 }
 

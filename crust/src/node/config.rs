@@ -46,6 +46,15 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Within what the protocol can say: a message of a gibibyte, a window of 2^60 (2^28 on 32-bit machines).
+    pub(crate) fn clamped(mut self) -> Self {
+        self.max_message = self.max_message.min(1 << 30);
+        self.receive_window = self.receive_window.min(usize::MAX / 16);
+        self
+    }
+}
+
 /// How long things may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,3 +79,21 @@ impl Default for Timeouts {
         }
     }
 }
+
+impl Timeouts {
+    /// Within what a clock can count.
+    pub(crate) fn clamped(mut self) -> Self {
+        for time in [
+            &mut self.dial,
+            &mut self.handshake,
+            &mut self.lost,
+            &mut self.stagger,
+        ] {
+            *time = (*time).min(LONGEST);
+        }
+        self
+    }
+}
+
+/// A year: nobody waits longer.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3_600);

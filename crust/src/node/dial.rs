@@ -200,6 +200,10 @@ async fn open(
     let connection = clock::timeout(limit, transport.dial(addr, &opts))
         .await
         .ok_or(AttemptError::Timeout { limit })??;
+    // A name may stand for a blocked address.
+    if inner.is_blocked_addr(connection.remote_addr()) {
+        return Err(AttemptError::Blocked);
+    }
     match inner.begin(connection, Role::Dialer, expect).await {
         Ok(session) => Ok(session),
         Err(EstablishError::Attempt(error)) => Err(error),

@@ -1,8 +1,14 @@
 //! Where this node can be reached: what to tell others, and what never to.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
-use crust_core::Addr;
+use crust_core::{Addr, rt};
+
+use crate::sync::lock;
 
 /// One way to reach this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +50,33 @@ fn expand(addr: &Addr) -> Vec<Endpoint> {
 
 /// The addresses that a wildcard takes: `[::]` those of both families, as the transports listen on it.
 fn interfaces(wildcard: IpAddr) -> Vec<IpAddr> {
-    let all = if_addrs::get_if_addrs().unwrap_or_default();
-    all.into_iter()
-        .map(|interface| interface.ip())
+    addresses()
+        .into_iter()
         .filter(|ip| wildcard.is_ipv6() || ip.is_ipv4())
         .collect()
 }
+
+/// The addresses of all interfaces. Asked of the system once in [`FRESH`] at most: each hello tells them.
+fn addresses() -> Vec<IpAddr> {
+    static ADDRESSES: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);
+    let now = rt::now();
+    let mut known = lock(&ADDRESSES);
+    match &*known {
+        Some((at, addresses)) if now.saturating_duration_since(*at) < FRESH => addresses.clone(),
+        _ => {
+            let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+            let addresses: Vec<_> = interfaces
+                .into_iter()
+                .map(|interface| interface.ip())
+                .collect();
+            *known = Some((now, addresses.clone()));
+            addresses
+        }
+    }
+}
+
+/// An address that is a second old is as good as new to whoever dials it.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether others can make use of an address.
 fn is_worth_telling(ip: IpAddr) -> bool {

@@ -85,7 +85,7 @@ async fn agree(
     expect: Option<PeerId>,
 ) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>), EstablishError> {
     let (mut keyring, ours, theirs, rest) = meet(inner, connection, role, expect).await?;
-    inner.learn(keyring.peer, &theirs.addrs);
+    inner.on_told(keyring.peer, &theirs.addrs);
     let shared = Arc::new(share(inner, &keyring, role, &ours, &theirs));
     let first = settle(inner, &mut keyring, &shared, &theirs, rest).await?;
     Ok((keyring, shared, theirs.window, first))
@@ -150,6 +150,8 @@ async fn settle(
         keyring.unsent = keyring.seal(&Frame::Confirm);
         return Ok(rest);
     }
+    // Until it is a session here too, the peer may count it as one: the next hello tells that it is not.
+    let unconfirmed = Unconfirmed { inner, shared };
     let rest = if rest.is_empty() {
         keyring.record().await?
     } else {
@@ -165,7 +167,22 @@ async fn settle(
     admit(|| inner.registry.confirm(shared))
         .await
         .map_err(|_| AttemptError::Ended(DisconnectReason::Shutdown))?;
+    std::mem::forget(unconfirmed);
     Ok(rest)
+}
+
+/// A connection that the arbiter may have confirmed, and that is no session here yet.
+struct Unconfirmed<'a> {
+    inner: &'a Inner,
+    shared: &'a Shared,
+}
+
+impl Drop for Unconfirmed<'_> {
+    fn drop(&mut self) {
+        self.inner
+            .registry
+            .give_up(self.shared.peer, self.shared.names.connection);
+    }
 }
 
 /// Asks until there is an answer; a session that gives way is waited for.

@@ -167,7 +167,9 @@ impl Gate {
         kind: AbuseKind,
         now: Instant,
     ) -> Option<Offence> {
-        self.make_room(now);
+        if !self.offenders.contains_key(&source(ip)) {
+            self.make_room(now);
+        }
         let offender = self
             .offenders
             .entry(source(ip))
@@ -196,10 +198,12 @@ impl Gate {
         self.offenders
             .retain(|_, offender| offender.is_refused(now) || offender.score_at(now) >= 1.0);
         if self.offenders.len() >= MAX_OFFENDERS {
-            let by_score = |(_, a): &(&IpAddr, &Offender), (_, b): &(&IpAddr, &Offender)| {
-                a.score_at(now).total_cmp(&b.score_at(now))
-            };
-            if let Some(mildest) = self.offenders.iter().min_by(by_score).map(|(ip, _)| *ip) {
+            let rank = |offender: &Offender| (offender.is_refused(now), offender.score_at(now));
+            let mildest = self.offenders.iter().min_by(|(_, a), (_, b)| {
+                let (a, b) = (rank(a), rank(b));
+                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+            });
+            if let Some(mildest) = mildest.map(|(ip, _)| *ip) {
                 self.offenders.remove(&mildest);
             }
         }

@@ -4,7 +4,7 @@ use std::{
     net::IpAddr,
     pin::pin,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -32,7 +32,10 @@ use crate::{
         tasks::{Running, Tasks},
     },
     reason::DisconnectReason,
-    session::{send_side::Order, shared::Shared},
+    session::{
+        send_side::Order,
+        shared::{Held, Shared},
+    },
     sync::lock,
     wire::hello::Hello,
 };
@@ -72,7 +75,8 @@ struct Counters {
 /// A place among handshakes or sessions, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    inner: Arc<Inner>,
+    /// Weak: a session keeps its place while its messages are unread, and they can outlast the node.
+    inner: Weak<Inner>,
     slot: Slot,
     ip: Option<IpAddr>,
 }
@@ -103,7 +107,7 @@ impl Inner {
             hub: Arc::default(),
             tasks: Arc::default(),
             listening: parts.listening,
-            book: Mutex::default(),
+            book: Mutex::new(Book::new()),
             counters: Counters::default(),
             tokens: AtomicU64::new(parts.seed[1]),
             stop: Mutex::new(Some(stop)),
@@ -154,9 +158,14 @@ impl Inner {
             driver,
             first,
         } = establish(self, connection, role, expect).await?;
+        shared.hold(Box::new(place));
         let task = self
             .clone()
-            .run(shared.clone(), driver.run(first), place, running);
+            .run(shared.clone(), driver.run(first), ip, running);
+        // Blocked while it was being set up: a block cuts what is registered, so whoever comes later looks for it.
+        if self.is_blocked_peer(&shared.peer) || self.is_blocked_addr(&shared.remote) {
+            shared.order(Order::Cut(DisconnectReason::Blocked));
+        }
         shared.tell_hub();
         rt::detach(task);
         Ok(shared)
@@ -166,15 +175,16 @@ impl Inner {
         self: Arc<Self>,
         shared: Arc<Shared>,
         driver: impl Future<Output = DisconnectReason>,
-        place: Place,
+        ip: Option<IpAddr>,
         running: Running,
     ) {
         tracing::info!(peer = %shared.peer, remote = %shared.remote, role = %shared.role, "session up");
+        let registered = Registered {
+            inner: &self,
+            shared: &shared,
+        };
         let reason = driver.await;
-        let ip = place.ip;
-        // First of all: the peer knows of the end already, and may be back at once.
-        drop(place);
-        self.registry.remove(&shared);
+        drop(registered);
         tracing::info!(peer = %shared.peer, reason = reason.name(), "session down");
         if let DisconnectReason::Protocol { .. } = &reason {
             self.counters
@@ -200,7 +210,7 @@ impl Inner {
             return Err(refusal);
         }
         Ok(Place {
-            inner: self.clone(),
+            inner: Arc::downgrade(self),
             slot,
             ip,
         })
@@ -302,8 +312,13 @@ impl Inner {
     }
 
     /// Remembers where `peer` says it is.
-    pub(crate) fn learn(&self, peer: PeerId, addrs: &[Addr]) {
-        lock(&self.book).insert(peer, addrs.iter().rev().cloned());
+    pub(crate) fn on_told(&self, peer: PeerId, addrs: &[Addr]) {
+        lock(&self.book).tell(peer, addrs);
+    }
+
+    /// Remembers where the application says `peer` is.
+    pub(crate) fn on_given(&self, peer: PeerId, addr: Addr) {
+        lock(&self.book).give(peer, addr);
     }
 
     /// Where `peer` may be.
@@ -322,9 +337,25 @@ impl Inner {
     }
 }
 
+/// A session in the registry, for as long as its task runs.
+struct Registered<'a> {
+    inner: &'a Inner,
+    shared: &'a Arc<Shared>,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.inner.registry.remove(self.shared);
+    }
+}
+
+impl Held for Place {}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.inner.gate).release(self.slot, self.ip);
+        if let Some(inner) = self.inner.upgrade() {
+            lock(&inner.gate).release(self.slot, self.ip);
+        }
     }
 }
 

@@ -117,7 +117,6 @@ impl Keyring {
             read: ReadBuffer::new(self.read),
             write: WriteBuffer::new(self.unsent),
             unflushed: false,
-            broken: false,
         }
     }
 

@@ -6,7 +6,7 @@
 //! arrive in. (Keeping "the one that the lower id dialed" would let the other side report a session that is taken back.)
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Arc, Mutex, Weak},
     task::{Context, Poll},
     time::Duration,
@@ -15,6 +15,7 @@ use std::{
 use crust_core::PeerId;
 
 use crate::{
+    recent::Recent,
     session::{send_side::Order, shared::Shared},
     sync::{Waiters, lock, wake_all},
 };
@@ -26,10 +27,11 @@ pub(crate) struct Registry {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     sessions: HashMap<PeerId, Arc<Shared>>,
-    ended: Ended,
+    /// The last session with each peer that ended: its connection, and itself while anybody holds it.
+    ended: Recent<PeerId, (u64, Weak<Shared>)>,
     joined: Waiters,
     closed: bool,
 }
@@ -51,7 +53,12 @@ impl Registry {
     pub(crate) fn new(local: PeerId) -> Self {
         Self {
             local,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                sessions: HashMap::new(),
+                ended: Recent::new(MAX_ENDED),
+                joined: Waiters::default(),
+                closed: false,
+            }),
         }
     }
 
@@ -102,7 +109,8 @@ impl Registry {
     /// A session is over.
     pub(crate) fn remove(&self, session: &Arc<Shared>) {
         let mut state = lock(&self.state);
-        state.ended.insert(session);
+        let ended = (session.names.connection, Arc::downgrade(session));
+        state.ended.insert(session.peer, ended);
         if state
             .sessions
             .get(&session.peer)
@@ -112,9 +120,19 @@ impl Registry {
         }
     }
 
+    /// A connection that the peer may count as the session was given up before it was one here.
+    pub(crate) fn give_up(&self, peer: PeerId, connection: u64) {
+        lock(&self.state)
+            .ended
+            .insert(peer, (connection, Weak::new()));
+    }
+
     /// The connection of the last session with `peer` that ended here.
     pub(crate) fn last_ended(&self, peer: &PeerId) -> Option<u64> {
-        lock(&self.state).ended.connection(peer)
+        lock(&self.state)
+            .ended
+            .get(peer)
+            .map(|(connection, _)| *connection)
     }
 
     pub(crate) fn session(&self, peer: &PeerId) -> Option<Arc<Shared>> {
@@ -130,10 +148,12 @@ impl Registry {
             .collect()
     }
 
-    /// Lets no session in any more, and gives those that are.
-    pub(crate) fn close(&self) -> Vec<Arc<Shared>> {
-        lock(&self.state).closed = true;
-        self.sessions()
+    /// Lets no session in any more, and gives those that are; `None` where that was done before.
+    pub(crate) fn close(&self) -> Option<Vec<Arc<Shared>>> {
+        if std::mem::replace(&mut lock(&self.state).closed, true) {
+            return None;
+        }
+        Some(self.sessions())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -143,7 +163,11 @@ impl Registry {
     /// Waits for a session with `peer`.
     pub(crate) fn poll_session(&self, peer: &PeerId, cx: &Context<'_>) -> Poll<Arc<Shared>> {
         let mut state = lock(&self.state);
-        match state.living(peer).cloned() {
+        match state
+            .living(peer)
+            .filter(|session| !session.is_closing())
+            .cloned()
+        {
             Some(session) => Poll::Ready(session),
             None => {
                 state.joined.register(cx);
@@ -166,44 +190,15 @@ impl State {
         }
         let before = match self.sessions.insert(new.peer, new.clone()) {
             Some(old) => Arc::downgrade(&old),
-            None => self.ended.session(&new.peer),
+            None => self
+                .ended
+                .get(&new.peer)
+                .map(|(_, before)| before.clone())
+                .unwrap_or_default(),
         };
         new.set_before(before);
         wake_all(self.joined.take());
         Admission::Admitted
-    }
-}
-
-/// The last sessions that ended, by peer; the oldest are forgotten beyond [`MAX_ENDED`].
-#[derive(Debug, Default)]
-struct Ended {
-    by_peer: HashMap<PeerId, (u64, Weak<Shared>)>,
-    order: VecDeque<PeerId>,
-}
-
-impl Ended {
-    fn insert(&mut self, session: &Arc<Shared>) {
-        let entry = (session.names.connection, Arc::downgrade(session));
-        if self.by_peer.insert(session.peer, entry).is_some() {
-            return;
-        }
-        self.order.push_back(session.peer);
-        if self.order.len() > MAX_ENDED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_peer.remove(&oldest);
-        }
-    }
-
-    fn connection(&self, peer: &PeerId) -> Option<u64> {
-        self.by_peer.get(peer).map(|(connection, _)| *connection)
-    }
-
-    fn session(&self, peer: &PeerId) -> Weak<Shared> {
-        self.by_peer
-            .get(peer)
-            .map(|(_, session)| session.clone())
-            .unwrap_or_default()
     }
 }
 

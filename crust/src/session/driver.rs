@@ -48,6 +48,17 @@ enum Step {
     Nothing,
 }
 
+/// However the task ends, those who wait for the session hear of it.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if !self.shared.has_ended() {
+            self.shared.end(&DisconnectReason::Lost {
+                kind: io::ErrorKind::Other,
+            });
+        }
+    }
+}
+
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, link: Link, machines: Machines) -> Self {
         shared.counters.set_rtt(machines.liveness.rtt());
@@ -107,13 +118,13 @@ impl Driver {
 
     fn round(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Step, DisconnectReason> {
         self.take_work(now)?;
-        self.on_time(now)?;
+        self.phase_on_time(now)?;
         let written = self.write(cx, now);
-        let read = self.read(cx, now)?;
-        Ok(match read {
-            Step::Nothing if written => Step::Moved,
-            read => read,
-        })
+        match self.read(cx, now)? {
+            // Only where nothing has come: a process that slept finds in its socket what the peer said meanwhile.
+            Step::Nothing if self.liveness_on_time(now)? || written => Ok(Step::Moved),
+            read => Ok(read),
+        }
     }
 
     /// Reads once and handles every record that is whole.
@@ -127,7 +138,7 @@ impl Driver {
         self.machines.liveness.on_heard(now);
         let result = self.open_records(now);
         let delivered = self.hand_on();
-        result?;
+        result.map_err(|reason| self.phase.report(reason))?;
         Ok(if delivered && read < pool::BUFFER_LEN / 4 {
             Step::Delivered
         } else {
@@ -181,30 +192,42 @@ impl Driver {
         order.map_or(Ok(()), |order| self.phase.on_order(order, now))
     }
 
-    fn on_time(&mut self, now: Instant) -> Result<(), DisconnectReason> {
-        self.phase.handle_timeout(now)?;
-        match self.machines.liveness.handle_timeout(now) {
-            Verdict::Fine => {}
-            Verdict::Lost => return Err(self.lost(io::ErrorKind::TimedOut)),
-            Verdict::Ping(token) => self.machines.send_ping(token),
+    /// Ends what has had its time. A close that could not send everything says goodbye all the same.
+    fn phase_on_time(&mut self, now: Instant) -> Result<(), DisconnectReason> {
+        if self.phase.must_give_up(now) && self.link.write.has_room() {
+            self.say_close(now);
         }
-        if self.shared.pings.take_wanted() {
-            let token = self.machines.liveness.ping(now);
+        self.phase.handle_timeout(now)
+    }
+
+    /// Looks after the peer. Whether there is a ping to send now.
+    fn liveness_on_time(&mut self, now: Instant) -> Result<bool, DisconnectReason> {
+        let liveness = &mut self.machines.liveness;
+        let token = match liveness.handle_timeout(now) {
+            Verdict::Lost => return Err(self.lost(io::ErrorKind::TimedOut)),
+            Verdict::Ping(token) => Some(token),
+            // One ping on its way serves all who wait for one.
+            Verdict::Fine if self.shared.pings.take_wanted() && !liveness.is_pinging() => {
+                Some(liveness.ping(now))
+            }
+            Verdict::Fine => None,
+        };
+        if let Some(token) = token {
             self.machines.send_ping(token);
         }
-        Ok(())
+        Ok(token.is_some())
     }
 
     /// Seals what may go, and writes once. Whether anything was written.
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if self.link.broken {
+        if !self.phase.may_write() {
             return false;
         }
         if self.link.write.is_empty() {
             self.seal(now);
         }
         if self.link.write.is_empty() {
-            self.flush(cx);
+            self.flush(cx, now);
             return false;
         }
         match self.link.write.poll_drain(&mut self.link.connection, cx) {
@@ -215,14 +238,14 @@ impl Driver {
             }
             Poll::Ready(Err(_)) => {
                 // The peer may have said why before it went; the end of what it sent is the end of the session.
-                self.link.broken = true;
+                self.phase.on_broken(now);
                 false
             }
         }
     }
 
     /// Everything is written: flushes, and closes where that was all.
-    fn flush(&mut self, cx: &mut Context<'_>) {
+    fn flush(&mut self, cx: &mut Context<'_>, now: Instant) {
         let connection = Pin::new(&mut self.link.connection);
         let flushed = match &self.phase {
             Phase::Lingering { .. } => connection.poll_close(cx),
@@ -231,7 +254,9 @@ impl Driver {
         };
         if let Poll::Ready(result) = flushed {
             self.link.unflushed = false;
-            self.link.broken = result.is_err();
+            if result.is_err() {
+                self.phase.on_broken(now);
+            }
         }
     }
 
@@ -240,13 +265,19 @@ impl Driver {
             return;
         }
         while self.link.write.has_room() && self.seal_record() {}
-        let sent = self.machines.outbox.is_empty() && self.link.write.has_room();
-        if let (true, Phase::Closing { reason, text, .. }) = (sent, &self.phase) {
+        if self.machines.outbox.is_empty() && self.link.write.has_room() {
+            self.say_close(now);
+        }
+    }
+
+    /// Seals the close, where the session is being closed.
+    fn say_close(&mut self, now: Instant) {
+        if let Phase::Closing { reason, text, .. } = &self.phase {
             let (code, said) =
                 CloseCode::for_reason(reason).unwrap_or((CloseCode::Application, ""));
-            let text = if text.is_empty() { said } else { text };
-            self.link.seal_goodbye(code, text);
-            self.phase.on_closed(reason.clone(), now);
+            self.link
+                .seal_goodbye(code, if text.is_empty() { said } else { text });
+            self.phase.on_closed(now);
         }
     }
 
@@ -283,8 +314,7 @@ impl Driver {
             .poll_timeout()
             .unwrap_or_else(|| self.machines.liveness.poll_timeout());
         if self.alarm_at.is_none_or(|at| at <= now || at > deadline) {
-            clock::ring_at(deadline, &self.shared.alarm);
-            self.alarm_at = Some(deadline);
+            self.alarm_at = Some(clock::ring_at(deadline, &self.shared.alarm));
         }
         true
     }
@@ -298,7 +328,8 @@ impl Driver {
         let Some((code, text)) = CloseCode::for_reason(reason) else {
             return;
         };
-        if self.link.write.has_room() {
+        // Nothing can follow a close that is sealed already.
+        if self.phase.may_send() && self.link.write.has_room() {
             self.link.seal_goodbye(code, text);
         }
         let link = &mut self.link;

@@ -142,6 +142,13 @@ impl Inbox {
         back.connected || !back.messages.is_empty() || (back.ended.is_some() && !back.end_told)
     }
 
+    /// Whether nothing comes any more, and everything that came has been read.
+    pub(crate) fn is_done(&self) -> bool {
+        let front = lock(&self.front);
+        let back = lock(&self.back);
+        front.is_empty() && back.messages.is_empty() && back.ended.is_some()
+    }
+
     /// Whether the end is still to be told.
     pub(crate) fn is_untold(&self) -> bool {
         !lock(&self.back).end_told
@@ -149,7 +156,11 @@ impl Inbox {
 
     /// Nobody will ever ask: everything counts as told.
     pub(crate) fn forget(&self) {
-        lock(&self.back).end_told = true;
+        let mut front = lock(&self.front);
+        let mut back = lock(&self.back);
+        *front = VecDeque::new();
+        back.messages = VecDeque::new();
+        back.end_told = true;
     }
 
     /// The next message alone; `None` at the end.
@@ -176,7 +187,9 @@ impl Inbox {
 
     /// Whether the peer should be told now how much was read.
     pub(crate) fn ack_due(&self) -> bool {
-        self.consumed() - self.told.load(Ordering::Relaxed) >= self.window / ACKS_PER_WINDOW
+        self.consumed()
+            .saturating_sub(self.told.load(Ordering::Relaxed))
+            >= self.window / ACKS_PER_WINDOW
     }
 
     /// The peer is being told that `consumed` was read.

@@ -22,8 +22,6 @@ pub(crate) struct Link {
     pub(crate) write: WriteBuffer,
     /// Something was written and not flushed.
     pub(crate) unflushed: bool,
-    /// Nothing can be written any more.
-    pub(crate) broken: bool,
 }
 
 impl Link {

@@ -57,6 +57,11 @@ impl Liveness {
         self.heard_at = now;
     }
 
+    /// Whether a ping is on its way.
+    pub(crate) const fn is_pinging(&self) -> bool {
+        self.ping.is_some()
+    }
+
     /// A pong came. One that answers no ping of ours is of no use and no harm.
     pub(crate) fn on_pong(&mut self, token: u64, now: Instant) -> Option<Duration> {
         let ping = self.ping.take_if(|ping| ping.token == token)?;

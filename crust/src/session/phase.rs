@@ -1,6 +1,9 @@
 //! How far a session is on the way to its end.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use crate::{reason::DisconnectReason, session::send_side::Order};
 
@@ -18,7 +21,13 @@ pub(crate) enum Phase {
     Draining {
         until: Instant,
     },
-    /// The close is written: waits for the far end to end too, so that nothing it must read is torn down.
+    /// Nothing can be written any more; what has come is still read, for it may say why.
+    Broken {
+        until: Instant,
+        reason: Option<DisconnectReason>,
+    },
+    /// The close is sealed: it is written, and then the far end has its moment to end too, so that nothing it must read is
+    /// torn down.
     Lingering {
         reason: DisconnectReason,
         until: Instant,
@@ -46,24 +55,42 @@ impl Phase {
     }
 
     /// The close has been sealed.
-    pub(crate) fn on_closed(&mut self, reason: DisconnectReason, now: Instant) {
-        *self = Self::Lingering {
-            reason,
-            until: now + CLOSE_TIMEOUT,
+    pub(crate) fn on_closed(&mut self, now: Instant) {
+        if let Self::Closing { reason, .. } = self {
+            let reason = reason.clone();
+            *self = Self::Lingering {
+                reason,
+                until: now + LINGER_TIMEOUT,
+            };
+        }
+    }
+
+    /// The connection takes no more bytes.
+    pub(crate) fn on_broken(&mut self, now: Instant) {
+        let reason = match self {
+            Self::Broken { .. } => return,
+            Self::Closing { reason, .. } | Self::Lingering { reason, .. } => Some(reason.clone()),
+            Self::Open | Self::Draining { .. } => None,
         };
+        *self = Self::Broken {
+            until: now + BROKEN_TIMEOUT,
+            reason,
+        };
+    }
+
+    /// Whether a close must be said now, though not everything has been sent.
+    pub(crate) fn must_give_up(&self, now: Instant) -> bool {
+        matches!(self, Self::Closing { until, .. } if now >= *until)
     }
 
     /// Ends the session when its time is over.
     pub(crate) fn handle_timeout(&self, now: Instant) -> Result<(), DisconnectReason> {
-        match self {
-            Self::Draining { until } if now >= *until => Err(DisconnectReason::Replaced),
-            Self::Lingering { reason, until } | Self::Closing { reason, until, .. }
-                if now >= *until =>
-            {
-                Err(reason.clone())
-            }
-            _ => Ok(()),
+        if self.poll_timeout().is_none_or(|until| now < until) {
+            return Ok(());
         }
+        Err(self.report(DisconnectReason::Lost {
+            kind: io::ErrorKind::BrokenPipe,
+        }))
     }
 
     /// When to call [`Phase::handle_timeout`]; never in an open session.
@@ -72,6 +99,7 @@ impl Phase {
             Self::Open => None,
             Self::Closing { until, .. }
             | Self::Draining { until }
+            | Self::Broken { until, .. }
             | Self::Lingering { until, .. } => Some(*until),
         }
     }
@@ -81,18 +109,34 @@ impl Phase {
         matches!(self, Self::Open | Self::Closing { .. })
     }
 
-    /// What to report where the connection ended for `reason`: one that breaks while it is being closed was closed.
+    /// Whether what is sealed may still go out.
+    pub(crate) const fn may_write(&self) -> bool {
+        !matches!(self, Self::Broken { .. })
+    }
+
+    /// What to report where the connection ended for `reason`: one that ends while it is being closed was closed.
     pub(crate) fn report(&self, reason: DisconnectReason) -> DisconnectReason {
-        match self {
-            Self::Open => reason,
-            Self::Closing { reason, .. } | Self::Lingering { reason, .. } => reason.clone(),
-            Self::Draining { .. } => DisconnectReason::Replaced,
+        match (self, reason) {
+            (Self::Closing { reason, .. } | Self::Lingering { reason, .. }, _)
+            | (
+                Self::Broken {
+                    reason: Some(reason),
+                    ..
+                },
+                _,
+            ) => reason.clone(),
+            (Self::Draining { .. }, DisconnectReason::Lost { .. }) => DisconnectReason::Replaced,
+            (_, reason) => reason,
         }
     }
 }
 
-/// "Returns within a second": what closing may take, first to send what is queued, then for the far end to answer.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(800);
+/// "Returns within a second": what a close has to send what is queued.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(600);
+/// And then for the far end to answer.
+const LINGER_TIMEOUT: Duration = Duration::from_millis(250);
+/// What a connection that broke has to give what it still holds.
+const BROKEN_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -141,7 +185,7 @@ mod tests {
         let now = crust_core::rt::now();
         let mut phase = Phase::Open;
         let lost = DisconnectReason::Lost {
-            kind: std::io::ErrorKind::ConnectionReset,
+            kind: io::ErrorKind::ConnectionReset,
         };
         assert_eq!(phase.report(lost.clone()), lost);
         phase.on_order(close(), now).unwrap();

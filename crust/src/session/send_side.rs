@@ -58,8 +58,14 @@ impl SendSide {
         if let Some(reason) = &self.ended {
             return Err(SendError::Ended(reason.clone()));
         }
-        if let Some(Order::Close { reason, .. } | Order::Cut(reason)) = &self.order {
-            return Err(SendError::Ended(reason.clone()));
+        match &self.order {
+            Some(Order::Close { reason, .. } | Order::Cut(reason)) => {
+                return Err(SendError::Ended(reason.clone()));
+            }
+            Some(Order::Supersede { .. }) => {
+                return Err(SendError::Ended(DisconnectReason::Replaced));
+            }
+            None => {}
         }
         // What a message overtakes does not stand in its way; and an empty queue takes any message, so that one longer
         // than the queue can go too.
@@ -79,12 +85,13 @@ impl SendSide {
         for (queued, sealed) in self.queued.iter_mut().zip(sealed) {
             *queued -= sealed;
         }
-        let top = self
-            .queued
+        // Whoever waits at this level or below has at least as much before it; above it, nothing has changed.
+        let level = sealed
             .iter()
-            .rposition(|queued| *queued > 0)
+            .rposition(|cost| *cost > 0)
             .unwrap_or_default();
-        if self.queued[top] <= self.limit / 2 {
+        let ahead: u64 = self.queued[level..].iter().sum();
+        if ahead <= self.limit / 2 {
             self.space.take()
         } else {
             Vec::new()

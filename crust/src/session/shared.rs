@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     /// Whether the hub holds this session in its queue.
     pub(crate) in_hub: AtomicBool,
     pub(crate) hub: Weak<Hub>,
+    /// What the session takes of the node's limits, until it has ended and the application has everything that came.
+    held: Mutex<Option<Box<dyn Held>>>,
     /// The session with the same peer before this one, while its events are not all told.
     before: Mutex<Weak<Self>>,
     send: Mutex<SendSide>,
@@ -84,6 +86,7 @@ impl Shared {
             alarm: Arc::default(),
             in_hub: AtomicBool::new(false),
             hub,
+            held: Mutex::new(None),
             before: Mutex::new(Weak::new()),
             send: Mutex::new(SendSide {
                 limit: limits.send_queue,
@@ -176,7 +179,21 @@ impl Shared {
         wake_all(lock(&self.pings.state).waiters.take());
         waiters.into_iter().for_each(wake_all);
         self.inbox.end(reason.clone());
+        self.release();
         self.tell_hub();
+    }
+
+    /// Keeps `held` for as long as the session takes room.
+    pub(crate) fn hold(&self, held: Box<dyn Held>) {
+        *lock(&self.held) = Some(held);
+    }
+
+    /// Gives back what is held, once nothing is left to read.
+    pub(crate) fn release(&self) {
+        if self.inbox.is_done() {
+            let held = lock(&self.held).take();
+            drop(held);
+        }
     }
 
     /// Whether the session is over.
@@ -254,6 +271,9 @@ impl Shared {
     pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Message>> {
         let message = ready!(self.inbox.poll_recv(cx));
         self.on_read();
+        if message.is_none() {
+            self.release();
+        }
         Poll::Ready(message)
     }
 
@@ -264,6 +284,9 @@ impl Shared {
         }
     }
 }
+
+/// Something that is given back when it is dropped.
+pub(crate) trait Held: std::fmt::Debug + Send {}
 
 /// What bounds one session.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! A port known beforehand, given up for a random one where somebody has it.
 
-use crust_core::{Addr, Listener, Transport, TransportError};
+use crate::{Addr, Listener, Transport, TransportError};
 
 /// Listens on `addr`, and where that is in use, on a port the system chooses at the same host.
 ///
@@ -14,22 +14,6 @@ use crust_core::{Addr, Listener, Transport, TransportError};
 /// # Cancel safety
 ///
 /// Dropping the future frees the address.
-///
-/// # Examples
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use crust_tcp::{TcpTransport, listen_live};
-///
-/// # crust_core::rt::block_on(async {
-/// let tcp = TcpTransport::new();
-/// let first = listen_live(&tcp, &"tcp://127.0.0.1:5483".parse()?).await?;
-/// let second = listen_live(&tcp, first.local_addr()).await?;
-/// assert_ne!(first.local_addr(), second.local_addr());
-/// # Ok(())
-/// # })
-/// # }
-/// ```
 pub async fn listen_live<T>(transport: &T, addr: &Addr) -> Result<Listener, TransportError>
 where
     T: Transport + ?Sized,
