@@ -2,8 +2,9 @@
 
 use std::{
     future::poll_fn,
+    ops::Range,
     pin::pin,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, OnceLock, Weak},
     task::Poll,
     time::{Duration, Instant},
 };
@@ -31,21 +32,44 @@ impl Alarm {
     }
 }
 
-/// Rings `alarm` at `at`, up to [`TICK`] late, and at most [`Wheel::SPAN`] from now; tells which. Whoever is woken looks
-/// at its own deadline and sets the alarm again.
+/// Rings `alarm` at `at`, up to [`TICK`] late, and at most [`Wheel::SPAN`] from now; tells when, not later than it rings.
+/// Whoever is woken looks at its own deadline and sets the alarm again.
 pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) -> Instant {
     let now = rt::now();
     let mut clock = lock(&CLOCK);
     let clock = clock.get_or_insert_with(|| Clock {
         wheel: Wheel::new(now),
-        turning: false,
+        sleeps_until: None,
     });
-    if !std::mem::replace(&mut clock.turning, true) {
-        clock.wheel.next_at = now + TICK;
-        rt::detach(turn());
+    clock.wheel.skip_empty(now);
+    let rings_at = clock.wheel.insert(at, Arc::downgrade(alarm));
+    match clock.sleeps_until {
+        None => {
+            clock.sleeps_until = Some(rings_at);
+            rt::detach(turn());
+        }
+        Some(until) if rings_at < until => {
+            clock.sleeps_until = Some(rings_at);
+            EARLIER.ring();
+        }
+        Some(_) => {}
     }
-    clock.wheel.insert(at, Arc::downgrade(alarm));
-    at.min(now + Wheel::<()>::SPAN - TICK)
+    at.min(rings_at)
+}
+
+/// The last instant in a window at which others are woken too: many sessions that may choose then cost one wake-up.
+///
+/// A window of length w is cut where whole multiples of w lie, counted from one instant for the whole process.
+pub(crate) fn choose(window: &Range<Instant>) -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = *START.get_or_init(rt::now);
+    let step = window
+        .end
+        .saturating_duration_since(window.start)
+        .as_nanos();
+    let since = window.end.saturating_duration_since(start).as_nanos();
+    let beyond = since.checked_rem(step).unwrap_or_default();
+    window.end - Duration::from_nanos(u64::try_from(beyond).unwrap_or_default())
 }
 
 /// Gives `future` at most `limit`, and up to a [`TICK`] more; `None` where it needs longer.
@@ -75,33 +99,51 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::
 
 struct Clock {
     wheel: Wheel<Weak<Alarm>>,
-    turning: bool,
+    /// Until when the task that turns the wheel sleeps; `None` where there is no such task.
+    sleeps_until: Option<Instant>,
 }
 
 static CLOCK: Mutex<Option<Clock>> = Mutex::new(None);
+/// Wakes the task that turns the wheel, for an alarm before all others.
+static EARLIER: Alarm = Alarm {
+    waker: AtomicWaker::new(),
+};
 
 /// Turns the wheel until it is empty.
 async fn turn() {
     loop {
-        rt::sleep(TICK).await;
         let now = rt::now();
-        let due = {
+        let (due, next) = {
             let mut clock = lock(&CLOCK);
             let Some(clock) = clock.as_mut() else { return };
             let due = clock.wheel.handle_timeout(now);
-            if due.is_empty() && clock.wheel.is_empty() {
-                clock.turning = false;
-                return;
-            }
-            due
+            clock.sleeps_until = clock.wheel.poll_timeout();
+            (due, clock.sleeps_until)
         };
         due.iter()
             .filter_map(Weak::upgrade)
             .for_each(|alarm| alarm.ring());
+        let Some(next) = next else { return };
+        sleep_until(next).await;
     }
 }
 
-/// How late an alarm may ring. Twenty wake-ups a second for the whole process.
+/// Sleeps until `until`, or until there is an earlier alarm.
+async fn sleep_until(until: Instant) {
+    let mut timer = pin!(rt::sleep_until(until));
+    poll_fn(|cx| {
+        EARLIER.register(cx.waker());
+        let earlier = lock(&CLOCK).as_ref().and_then(|clock| clock.sleeps_until) < Some(until);
+        if earlier {
+            Poll::Ready(())
+        } else {
+            timer.as_mut().poll(cx)
+        }
+    })
+    .await;
+}
+
+/// How late an alarm may ring. Nobody wakes for a tick that rings none.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 /// A wheel of [`SLOTS`] slots of one [`TICK`] each.
@@ -129,14 +171,36 @@ impl<T> Wheel<T> {
         }
     }
 
-    fn insert(&mut self, at: Instant, entry: T) {
+    /// Puts `entry` into the slot of `at`; tells when that comes out.
+    fn insert(&mut self, at: Instant, entry: T) -> Instant {
         let ahead = at
             .saturating_duration_since(self.next_at)
             .min(Self::SPAN - TICK);
-        let ticks = usize::try_from(ahead.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(0);
-        let slot = (self.next + ticks) % self.slots.len();
+        let ticks = u32::try_from(ahead.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(SLOTS - 1);
+        let slot = (self.next + ticks as usize) % self.slots.len();
         self.slots[slot].push(entry);
         self.len += 1;
+        self.next_at + TICK * ticks
+    }
+
+    /// Leaves behind the slots before `now` that hold nothing.
+    fn skip_empty(&mut self, now: Instant) {
+        if self.len == 0 {
+            self.next_at = self.next_at.max(now);
+        }
+        while self.next_at < now && self.slots[self.next].is_empty() {
+            self.next = (self.next + 1) % self.slots.len();
+            self.next_at += TICK;
+        }
+    }
+
+    /// When the next entry comes out.
+    fn poll_timeout(&self) -> Option<Instant> {
+        let ahead = (0..SLOTS).find(|ahead| {
+            let slot = (self.next + *ahead as usize) % self.slots.len();
+            !self.slots[slot].is_empty()
+        });
+        ahead.map(|ahead| self.next_at + TICK * ahead)
     }
 
     /// Takes out what is due.
@@ -155,10 +219,6 @@ impl<T> Wheel<T> {
         }
         self.len -= due.len();
         due
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.len == 0
     }
 }
 
@@ -192,7 +252,7 @@ mod tests {
                     out += 1;
                 }
                 before = now;
-                if wheel.is_empty() {
+                if wheel.poll_timeout().is_none() {
                     break;
                 }
             }
@@ -245,6 +305,30 @@ mod tests {
             None
         );
         assert_eq!(rt::block_on(timeout(limit, std::future::ready(7))), Some(7));
+    }
+
+    #[test]
+    fn alarm_beyond_the_span_says_that_it_rings_before() {
+        let alarm = Arc::new(Alarm::default());
+        let far = rt::now() + Duration::from_secs(60);
+        assert!(ring_at(far, &alarm) <= rt::now() + Wheel::<()>::SPAN);
+    }
+
+    #[test]
+    fn choices_of_one_second_lie_on_a_grid_within_their_windows() {
+        let start = rt::now();
+        let second = Duration::from_secs(1);
+        let chosen = |ms| {
+            let end = start + Duration::from_millis(ms) + 10 * second;
+            let window = end - second..end;
+            let at = choose(&window);
+            assert!(at > window.start && at <= window.end);
+            at
+        };
+        let mut different: Vec<_> = (0..3_000).step_by(7).map(chosen).collect();
+        different.dedup();
+        assert!(different.len() <= 4);
+        assert_eq!(choose(&(start..start)), start);
     }
 
     #[test]

@@ -312,7 +312,7 @@ impl Driver {
         let deadline = self
             .phase
             .poll_timeout()
-            .unwrap_or_else(|| self.machines.liveness.poll_timeout());
+            .unwrap_or_else(|| clock::choose(&self.machines.liveness.poll_timeout()));
         if self.alarm_at.is_none_or(|at| at <= now || at > deadline) {
             self.alarm_at = Some(clock::ring_at(deadline, &self.shared.alarm));
         }

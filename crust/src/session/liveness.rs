@@ -1,6 +1,9 @@
 //! Whether the peer is still there: a ping when idle, a verdict after silence.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use crust_core::Role;
 
@@ -76,7 +79,9 @@ impl Liveness {
         if silent >= self.lost_after {
             return Verdict::Lost;
         }
-        if silent < self.ping_after || self.ping.is_some_and(|ping| ping.sent_at >= self.heard_at) {
+        if silent < self.ping_after - self.slack()
+            || self.ping.is_some_and(|ping| ping.sent_at >= self.heard_at)
+        {
             return Verdict::Fine;
         }
         Verdict::Ping(self.ping(now))
@@ -93,12 +98,19 @@ impl Liveness {
         token
     }
 
-    /// When to call [`Liveness::handle_timeout`] next.
-    pub(crate) fn poll_timeout(&self) -> Instant {
-        match self.ping {
-            Some(ping) if ping.sent_at >= self.heard_at => self.heard_at + self.lost_after,
-            _ => self.heard_at + self.ping_after,
+    /// When to call [`Liveness::handle_timeout`] next: any time in this window.
+    pub(crate) fn poll_timeout(&self) -> Range<Instant> {
+        if self.ping.is_some_and(|ping| ping.sent_at >= self.heard_at) {
+            let lost_at = self.heard_at + self.lost_after;
+            return lost_at..lost_at;
         }
+        let ping_at = self.heard_at + self.ping_after;
+        ping_at - self.slack()..ping_at
+    }
+
+    /// How much earlier than need be a ping may go, so that it can go together with others.
+    fn slack(&self) -> Duration {
+        self.lost_after / 20
     }
 
     /// The smoothed round trip.
@@ -144,14 +156,12 @@ mod tests {
     #[test]
     fn idle_peer_is_asked_once_and_given_up_after_its_time() {
         let (mut liveness, start) = liveness(Role::Dialer);
-        assert_eq!(
-            liveness.handle_timeout(start + LOST / 2 - MS),
-            Verdict::Fine
-        );
-        assert_eq!(liveness.poll_timeout(), start + LOST / 2);
-        assert_eq!(liveness.handle_timeout(start + LOST / 2), Verdict::Ping(1));
-        assert_eq!(liveness.handle_timeout(start + LOST / 2), Verdict::Fine);
-        assert_eq!(liveness.poll_timeout(), start + LOST);
+        let window = liveness.poll_timeout();
+        assert_eq!(window, start + LOST * 9 / 20..start + LOST / 2);
+        assert_eq!(liveness.handle_timeout(window.start - MS), Verdict::Fine);
+        assert_eq!(liveness.handle_timeout(window.start), Verdict::Ping(1));
+        assert_eq!(liveness.handle_timeout(window.end), Verdict::Fine);
+        assert_eq!(liveness.poll_timeout(), start + LOST..start + LOST);
         assert_eq!(liveness.handle_timeout(start + LOST), Verdict::Lost);
     }
 
@@ -160,14 +170,14 @@ mod tests {
         let (mut liveness, start) = liveness(Role::Dialer);
         liveness.on_heard(start + LOST / 2);
         assert_eq!(liveness.handle_timeout(start + LOST / 2), Verdict::Fine);
-        assert_eq!(liveness.poll_timeout(), start + LOST);
+        assert_eq!(liveness.poll_timeout().end, start + LOST);
     }
 
     #[test]
     fn listener_asks_after_the_dialer() {
         let (dialer, _) = liveness(Role::Dialer);
         let (listener, _) = liveness(Role::Listener);
-        assert!(listener.poll_timeout() > dialer.poll_timeout() + Duration::from_secs(2));
+        assert!(listener.poll_timeout().start > dialer.poll_timeout().end + Duration::from_secs(1));
     }
 
     #[test]
