@@ -3,15 +3,26 @@
 use crust::rt;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{args::Mode, ask::Ask, bench::Bench, link::Link, meter::bar, report::Report};
+use super::{
+    args::Mode,
+    ask::Ask,
+    bench::Bench,
+    link::{Link, Origin},
+    meter::bar,
+    report::Report,
+};
 use crate::{exit::Failure, units, usage};
 
 pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
     check_open_files(bench.parallel)?;
-    // What the first session makes for all, such as tables and threads, is not what a session costs.
-    let warm = open(bench).await?;
+    // What sessions share is not what one of them costs: threads and tables, the room that as many handshakes at once
+    // take as there are in a moment, and the nodes here, of which each session needs one of its own.
+    for link in open_all(origins(bench, WARM).await?).await? {
+        link.close().await;
+    }
+    let origins = origins(bench, bench.parallel).await?;
     let before = bench.mark().await?;
-    let links = open_all(bench).await?;
+    let links = open_all(origins).await?;
     let start = bench.mark().await?;
     let clock = bench.start("sessions");
     clock.await.ok();
@@ -30,16 +41,23 @@ pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
         ),
         ..Report::new(bench, &span)
     };
-    for link in links.into_iter().chain([warm]) {
+    for link in links {
         rt::detach(link.close());
     }
     Ok(report)
 }
 
-async fn open_all(bench: &Bench) -> Result<Vec<Link>, Failure> {
-    let bar = bar(u128::from(bench.parallel), "sessions opened");
-    let opened = stream::iter(0..bench.parallel).map(|_| open(bench));
-    let links = opened
+async fn origins(bench: &Bench, count: u32) -> Result<Vec<Origin>, Failure> {
+    stream::iter(0..count)
+        .then(|_| Origin::new(&bench.place))
+        .try_collect()
+        .await
+}
+
+async fn open_all(origins: Vec<Origin>) -> Result<Vec<Link>, Failure> {
+    let bar = bar(origins.len() as u128, "sessions opened");
+    let links = stream::iter(origins)
+        .map(open)
         .buffer_unordered(AT_ONCE)
         .inspect_ok(|_| {
             bar.inc(1);
@@ -51,8 +69,8 @@ async fn open_all(bench: &Bench) -> Result<Vec<Link>, Failure> {
     links
 }
 
-async fn open(bench: &Bench) -> Result<Link, Failure> {
-    let mut link = Link::open(&bench.place).await?;
+async fn open(origin: Origin) -> Result<Link, Failure> {
+    let mut link = origin.open().await?;
     link.ask(&Ask::Begin { mode: Mode::Idle }).await?;
     Ok(link)
 }
@@ -67,6 +85,8 @@ fn check_open_files(sessions: u32) -> Result<(), Failure> {
     }
 }
 
+/// Sessions opened and closed before any is counted.
+const WARM: u32 = 256;
 /// As mode connect has by default.
 const AT_ONCE: usize = 64;
 /// What a process has open beside its sessions, generously.

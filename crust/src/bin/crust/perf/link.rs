@@ -21,6 +21,13 @@ pub(super) enum Place {
     Plain(Addr),
 }
 
+/// Where a link starts.
+#[derive(Debug)]
+pub(super) enum Origin {
+    Crust { node: Node, contact: Contact },
+    Plain(Addr),
+}
+
 /// A way to the listener.
 #[derive(Debug)]
 pub(super) enum Link {
@@ -51,24 +58,39 @@ impl Payload {
     }
 }
 
-impl Link {
-    /// Opens one, in Crust's case from a node of its own: there is one session between any two nodes.
-    pub(super) async fn open(place: &Place) -> Result<Self, Failure> {
-        match place {
-            Place::Crust(contact) => {
-                let node = dialer().await?;
+impl Origin {
+    pub(super) async fn new(place: &Place) -> Result<Self, Failure> {
+        Ok(match place {
+            Place::Crust(contact) => Self::Crust {
+                node: dialer().await?,
+                contact: contact.clone(),
+            },
+            Place::Plain(addr) => Self::Plain(addr.clone()),
+        })
+    }
+
+    pub(super) async fn open(self) -> Result<Link, Failure> {
+        match self {
+            Self::Crust { node, contact } => {
                 let session = node.connect(contact).await?;
-                Ok(Self::Crust { node, session })
+                Ok(Link::Crust { node, session })
             }
-            Place::Plain(addr) => {
-                let dialed = TcpTransport::new().dial(addr, &DialOpts::default()).await;
+            Self::Plain(addr) => {
+                let dialed = TcpTransport::new().dial(&addr, &DialOpts::default()).await;
                 let io = dialed.map_err(|error| Failure {
                     exit: Exit::NotReached,
                     text: sentence(&error),
                 })?;
-                Ok(Self::Plain(Plain::new(io).into()))
+                Ok(Link::Plain(Plain::new(io).into()))
             }
         }
+    }
+}
+
+impl Link {
+    /// Opens one, in Crust's case from a node of its own: there is one session between any two nodes.
+    pub(super) async fn open(place: &Place) -> Result<Self, Failure> {
+        Origin::new(place).await?.open().await
     }
 
     pub(super) async fn send(&mut self, payload: &Payload) -> Result<(), Failure> {
