@@ -160,6 +160,13 @@ impl Hello {
         ));
         Frame::Hello(body.expect("it is not that long")).bytes()
     }
+
+    /// The name of the connection between this hello and the one of which `body` came.
+    pub fn connection(&self, body: &[u8]) -> u64 {
+        type Body = (u16, u64, u64, Option<u64>, Vec<Addr>, Addr, u32, u64);
+        let theirs = codec::decode::<Body, { 1 << 20 }>(body);
+        self.token ^ theirs.expect("a node writes whole hellos").2
+    }
 }
 
 fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
