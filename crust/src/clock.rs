@@ -31,8 +31,8 @@ impl Alarm {
     }
 }
 
-/// Rings `alarm` at `at`, up to [`TICK`] late, and at most [`Wheel::SPAN`] from now; tells which. Whoever is woken looks
-/// at its own deadline and sets the alarm again.
+/// Rings `alarm` at `at`, up to [`TICK`] late, and at most [`Wheel::SPAN`] from now; gives a time that is not after the
+/// ring. Whoever is woken looks at its own deadline and, from that time on, sets the alarm again.
 pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) -> Instant {
     let now = rt::now();
     let mut clock = lock(&CLOCK);
@@ -44,8 +44,7 @@ pub(crate) fn ring_at(at: Instant, alarm: &Arc<Alarm>) -> Instant {
         clock.wheel.next_at = now + TICK;
         rt::detach(turn());
     }
-    clock.wheel.insert(at, Arc::downgrade(alarm));
-    at.min(now + Wheel::<()>::SPAN - TICK)
+    clock.wheel.insert(at, Arc::downgrade(alarm))
 }
 
 /// Gives `future` at most `limit`, and up to a [`TICK`] more; `None` where it needs longer.
@@ -129,14 +128,17 @@ impl<T> Wheel<T> {
         }
     }
 
-    fn insert(&mut self, at: Instant, entry: T) {
-        let ahead = at
-            .saturating_duration_since(self.next_at)
-            .min(Self::SPAN - TICK);
+    /// Gives `at`, or the time at which the entry comes out where that is earlier.
+    fn insert(&mut self, at: Instant, entry: T) -> Instant {
+        // The wheel's own time can lie behind the clock's: its task turns it when it gets to run.
+        let last_at = self.next_at + (Self::SPAN - TICK);
+        let at = at.min(last_at);
+        let ahead = at.saturating_duration_since(self.next_at);
         let ticks = usize::try_from(ahead.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(0);
         let slot = (self.next + ticks) % self.slots.len();
         self.slots[slot].push(entry);
         self.len += 1;
+        at
     }
 
     /// Takes out what is due.
@@ -162,7 +164,7 @@ impl<T> Wheel<T> {
     }
 }
 
-/// 25.6 s: more than the default time to lose a peer.
+/// A wheel of 25.6 s: more than the default time to lose a peer.
 const SLOTS: u32 = 512;
 
 #[cfg(test)]
@@ -214,6 +216,21 @@ mod tests {
             wheel.handle_timeout(start + Duration::from_secs(26)).len(),
             1
         );
+    }
+
+    #[test]
+    fn entry_never_comes_out_before_the_time_that_was_given_for_it() {
+        let start = rt::now();
+        for wait in [Duration::from_secs(1), Duration::from_secs(3600)] {
+            let mut wheel = Wheel::new(start);
+            // Asked for when the wheel is late by most of a tick, as it is between two turns.
+            let at = start + TICK * 2 - Duration::from_millis(1) + wait;
+            let given = wheel.insert(at, ());
+            assert!(given <= at);
+            let before = given - Duration::from_millis(1);
+            assert!(wheel.handle_timeout(before).is_empty());
+            assert_eq!(wheel.handle_timeout(given + TICK).len(), 1);
+        }
     }
 
     #[test]
