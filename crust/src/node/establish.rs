@@ -158,7 +158,11 @@ async fn settle(
     let mut frames = Frames::new(&rest);
     match frames.next() {
         Some(Ok(Frame::Confirm)) => {}
-        Some(Ok(Frame::Close { code, text })) => return Err(ended(shared.peer, code, text)),
+        Some(Ok(Frame::Close { code, text })) => {
+            // The peer has refused it, so it is no session there.
+            std::mem::forget(unconfirmed);
+            return Err(ended(shared.peer, code, text));
+        }
         _ => return Err(protocol("the hello is not followed by a confirmation").into()),
     }
     let rest = frames.rest().to_vec();
