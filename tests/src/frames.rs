@@ -163,10 +163,19 @@ impl Hello {
 
     /// The name of the connection between this hello and the one of which `body` came.
     pub fn connection(&self, body: &[u8]) -> u64 {
-        type Body = (u16, u64, u64, Option<u64>, Vec<Addr>, Addr, u32, u64);
-        let theirs = codec::decode::<Body, { 1 << 20 }>(body);
-        self.token ^ theirs.expect("a node writes whole hellos").2
+        self.token ^ decode(body).2
     }
+
+    /// The connection of the last session that ended where `body` came from.
+    pub fn ended(body: &[u8]) -> Option<u64> {
+        decode(body).3
+    }
+}
+
+type Body = (u16, u64, u64, Option<u64>, Vec<Addr>, Addr, u32, u64);
+
+fn decode(body: &[u8]) -> Body {
+    codec::decode::<_, { 1 << 20 }>(body).expect("a node writes whole hellos")
 }
 
 fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {

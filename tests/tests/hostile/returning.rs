@@ -1,14 +1,14 @@
-//! Peers that come back under other keys.
+//! Peers that come back, under the same keys or others.
 
 use crust::core::Role;
 use crust::{Limits, Node};
 use crust_crypto::HandshakeError;
 use crust_tests::{
-    Frame, Hello, Hostile, Net, chunk, connected, dial_from, event, eventually, identity_above,
-    message_text, run, soon, start, tell,
+    Frame, Hello, Hostile, Net, chunk, connected, dial_from, event, events, eventually,
+    identity_above, identity_below, message, message_text, run, soon, start, tell,
 };
 
-use crate::scene::{ATTACKER, keys};
+use crate::scene::{ATTACKER, keys, shake_hands};
 
 /// A stranger, in so far as the node lets it in.
 async fn stranger(node: &Node) -> Result<Hostile, HandshakeError> {
@@ -56,5 +56,63 @@ fn unread_messages_of_ended_sessions_count_against_their_address() {
         let peer = stranger(&node).await.unwrap();
         fill_and_go(&node, peer).await;
         assert!(stranger(&node).await.is_err());
+    });
+}
+
+/// An arbiter that had a session with the node, of which nothing is read yet, tries another connection and then, with a
+/// third, has a session again. Gives what the third hello of the node says of its last session, and the name of the first.
+async fn arbiter_that_tries_twice(node: &Node, second: Option<Frame>) -> (Option<u64>, u64) {
+    let identity = identity_below(node);
+    let hello = Hello::default();
+    let mut peer = shake_hands(node, &identity).await;
+    let first = hello.connection(&soon(peer.greet(&hello)).await);
+    let mut words = message(b"x").repeat(MESSAGES);
+    words.extend(Frame::Close(0, Vec::new()).bytes());
+    peer.send(&words).await.unwrap();
+    soon(peer.close_frame()).await;
+    eventually(|| node.stats().sessions == 0).await;
+
+    let mut peer = shake_hands(node, &identity).await;
+    let mut words = hello.frame();
+    if let Some(second) = second {
+        words.extend(second.bytes());
+        peer.send(&words).await.unwrap();
+        soon(peer.close_frame()).await;
+    } else {
+        peer.send(&words).await.unwrap();
+        drop(peer);
+        eventually(|| node.stats().handshakes_failed == 1).await;
+    }
+
+    let mut peer = shake_hands(node, &identity).await;
+    let body = soon(peer.greet(&hello)).await;
+    eventually(|| node.stats().sessions == 1).await;
+    let ended = Hello::ended(&body);
+    let mut expected = vec!["connected"];
+    expected.extend(["message x"; MESSAGES]);
+    expected.extend(["disconnected closed_by_peer", "connected"]);
+    assert_eq!(events(node, expected.len()).await, expected);
+    (ended, first)
+}
+
+/// More than one session's turn in the stream of events.
+const MESSAGES: usize = 100;
+
+#[test]
+fn connection_that_dies_unconfirmed_is_named_and_leaves_the_order_of_events() {
+    run(async {
+        let node = Net::Tcp.node().await;
+        let (ended, first) = arbiter_that_tries_twice(&node, None).await;
+        assert!(ended.is_some_and(|ended| ended != first));
+    });
+}
+
+#[test]
+fn connection_that_the_arbiter_refuses_is_not_taken_for_the_last_session() {
+    run(async {
+        let node = Net::Tcp.node().await;
+        let duplicate = Some(Frame::Close(2, Vec::new()));
+        let (ended, first) = arbiter_that_tries_twice(&node, duplicate).await;
+        assert_eq!(ended, Some(first));
     });
 }
