@@ -222,7 +222,7 @@ impl<T> Wheel<T> {
     }
 }
 
-/// 25.6 s: more than the default time to lose a peer.
+/// A wheel of 25.6 s: more than the default time to lose a peer.
 const SLOTS: u32 = 512;
 
 #[cfg(test)]
@@ -274,6 +274,21 @@ mod tests {
             wheel.handle_timeout(start + Duration::from_secs(26)).len(),
             1
         );
+    }
+
+    #[test]
+    fn entry_never_comes_out_before_the_time_that_was_given_for_it() {
+        let start = rt::now();
+        for wait in [Duration::from_secs(1), Duration::from_secs(3600)] {
+            let mut wheel = Wheel::new(start);
+            // Asked for when the wheel is late by most of a tick, as it is between two turns.
+            let at = start + TICK * 2 - Duration::from_millis(1) + wait;
+            let given = wheel.insert(at, ());
+            let given = given.min(at);
+            let before = given - Duration::from_millis(1);
+            assert!(wheel.handle_timeout(before).is_empty());
+            assert_eq!(wheel.handle_timeout(given + TICK).len(), 1);
+        }
     }
 
     #[test]

@@ -160,6 +160,22 @@ impl Hello {
         ));
         Frame::Hello(body.expect("it is not that long")).bytes()
     }
+
+    /// The name of the connection between this hello and the one of which `body` came.
+    pub fn connection(&self, body: &[u8]) -> u64 {
+        self.token ^ decode(body).2
+    }
+
+    /// The connection of the last session that ended where `body` came from.
+    pub fn ended(body: &[u8]) -> Option<u64> {
+        decode(body).3
+    }
+}
+
+type Body = (u16, u64, u64, Option<u64>, Vec<Addr>, Addr, u32, u64);
+
+fn decode(body: &[u8]) -> Body {
+    codec::decode::<_, { 1 << 20 }>(body).expect("a node writes whole hellos")
 }
 
 fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {

@@ -29,6 +29,8 @@ struct State {
     rate: AtomicUsize,
     written: AtomicU64,
     dials: AtomicU64,
+    /// Writes until the cable is pulled, the last of which is lost; 0 where it stays.
+    writes_left: AtomicUsize,
     /// Connections that one end has dropped after the cut: the other must not see it.
     held: Mutex<Vec<Connection>>,
 }
@@ -37,6 +39,11 @@ impl Link {
     /// Pulls the cable: what is written is lost, nothing is read, and no end hears that the other has gone.
     pub fn cut(&self) {
         self.0.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Pulls the cable at the `nth` write from now on, which is lost.
+    pub fn cut_at_write(&self, nth: usize) {
+        self.0.writes_left.store(nth, Ordering::SeqCst);
     }
 
     /// Mends it for new connections; the old ones stay dead.
@@ -143,6 +150,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let counting = |left: usize| left.checked_sub(1);
+        let left = &self.state.writes_left;
+        if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counting) == Ok(1) {
+            self.state.cut.store(true, Ordering::SeqCst);
+        }
         if self.is_dead() {
             return Poll::Ready(Ok(buf.len()));
         }

@@ -102,10 +102,7 @@ async fn meet(
     if keyring.peer == inner.id {
         return Err(AttemptError::Oneself.into());
     }
-    if inner.is_blocked_peer(&keyring.peer) {
-        keyring.refuse(CloseCode::Blocked).await;
-        return Err(AttemptError::Blocked.into());
-    }
+    refuse_if_blocked(inner, &mut keyring).await?;
     let closing = inner.registry.session(&keyring.peer);
     if let Some(closing) = closing.filter(|session| session.is_closing()) {
         // The hello tells the peer that it has ended; until then the peer would take this connection for a duplicate.
@@ -135,6 +132,7 @@ async fn settle(
     rest: Vec<u8>,
 ) -> Result<Vec<u8>, EstablishError> {
     if inner.registry.is_arbiter(&shared.peer) {
+        refuse_if_blocked(inner, keyring).await?;
         let decide = || inner.registry.decide(shared, theirs.ended);
         match admit(decide).await {
             Ok(()) => {}
@@ -160,15 +158,30 @@ async fn settle(
     let mut frames = Frames::new(&rest);
     match frames.next() {
         Some(Ok(Frame::Confirm)) => {}
-        Some(Ok(Frame::Close { code, text })) => return Err(ended(shared.peer, code, text)),
+        Some(Ok(Frame::Close { code, text })) => {
+            // The peer has refused it, so it is no session there.
+            std::mem::forget(unconfirmed);
+            return Err(ended(shared.peer, code, text));
+        }
         _ => return Err(protocol("the hello is not followed by a confirmation").into()),
     }
     let rest = frames.rest().to_vec();
+    refuse_if_blocked(inner, keyring).await?;
     admit(|| inner.registry.confirm(shared))
         .await
         .map_err(|_| AttemptError::Ended(DisconnectReason::Shutdown))?;
     std::mem::forget(unconfirmed);
     Ok(rest)
+}
+
+/// A block may have come while the peer's word was waited for.
+async fn refuse_if_blocked(inner: &Inner, keyring: &mut Keyring) -> Result<(), AttemptError> {
+    let remote = keyring.connection.remote_addr();
+    if inner.is_blocked_peer(&keyring.peer) || inner.is_blocked_addr(remote) {
+        keyring.refuse(CloseCode::Blocked).await;
+        return Err(AttemptError::Blocked);
+    }
+    Ok(())
 }
 
 /// A connection that the arbiter may have confirmed, and that is no session here yet.

@@ -162,7 +162,7 @@ impl Inner {
         let task = self
             .clone()
             .run(shared.clone(), driver.run(first), ip, running);
-        // Blocked while it was being set up: a block cuts what is registered, so whoever comes later looks for it.
+        // Blocked as it was let in: a block cuts what is registered, so whoever is registered later looks for it.
         if self.is_blocked_peer(&shared.peer) || self.is_blocked_addr(&shared.remote) {
             shared.order(Order::Cut(DisconnectReason::Blocked));
         }

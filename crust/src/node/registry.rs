@@ -122,9 +122,11 @@ impl Registry {
 
     /// A connection that the peer may count as the session was given up before it was one here.
     pub(crate) fn give_up(&self, peer: PeerId, connection: u64) {
-        lock(&self.state)
-            .ended
-            .insert(peer, (connection, Weak::new()));
+        let mut state = lock(&self.state);
+        // What the session before it has still to tell comes first all the same.
+        let before = state.ended.get(&peer).map(|(_, before)| before.clone());
+        let ended = (connection, before.unwrap_or_default());
+        state.ended.insert(peer, ended);
     }
 
     /// The connection of the last session with `peer` that ended here.

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use crust::{AttemptError, ConnectError, DisconnectReason, IpNet, Node};
+use crust::{AttemptError, Blocked, ConnectError, DisconnectReason, Identity, IpNet, Node};
 use crust_tests::{
-    Net, builder_from, contact, dial_from, disconnected, eventually, run, soon, start,
+    Frame, Hello, Net, addr, all_events, builder_from, contact, dial_from, disconnected,
+    eventually, identity_above, identity_below, message, run, soon, start,
 };
 
-use crate::scene::assert_ends_without_a_byte;
+use crate::scene::{ATTACKER, assert_ends_without_a_byte, shake_hands};
 
 /// Three nodes at 127.0.0.2 and one at 127.0.0.9, all connected.
 async fn scene() -> (Node, Vec<Node>, Node) {
@@ -25,7 +26,7 @@ async fn scene() -> (Node, Vec<Node>, Node) {
     (node, near, far)
 }
 
-async fn assert_cuts_and_refuses(block: impl Into<crust::Blocked>) {
+async fn assert_cuts_and_refuses(block: impl Into<Blocked>) {
     let block = block.into();
     let (node, near, far) = scene().await;
     node.block(block);
@@ -112,5 +113,65 @@ fn blocked_address_is_not_dialed() {
             panic!("{connect:?}");
         };
         assert!(matches!(attempts[0].error, AttemptError::Blocked));
+    });
+}
+
+/// `block` comes when the peer's last word before it has a session is outstanding.
+async fn assert_keeps_out(node: Node, identity: Identity, block: Blocked) {
+    let is_arbiter = identity.peer_id() < node.id();
+    let mut peer = shake_hands(&node, &identity).await;
+    // The node has said its hello, so it has looked at who this is.
+    assert!(matches!(soon(peer.frames()).await[..], [Frame::Hello(_)]));
+    node.block(block);
+    let mut last_words = Hello::default().frame();
+    if is_arbiter {
+        last_words.extend(Frame::Confirm.bytes());
+    }
+    last_words.extend(message(b"let me in"));
+    peer.send(&last_words).await.unwrap();
+    soon(peer.close_frame()).await;
+    eventually(|| node.stats().handshakes_failed == 1).await;
+    assert_eq!(node.sessions(), []);
+    node.shutdown().await;
+    assert_eq!(all_events(&node).await, [""; 0]);
+}
+
+#[test]
+fn peer_that_is_blocked_before_its_hello_gets_no_session() {
+    for identity in [identity_above, identity_below] {
+        run(async {
+            let node = Net::Tcp.node().await;
+            let identity = identity(&node);
+            let block = identity.peer_id().into();
+            assert_keeps_out(node, identity, block).await;
+        });
+    }
+}
+
+#[test]
+fn address_that_is_blocked_before_its_hello_gets_no_session() {
+    for identity in [identity_above, identity_below] {
+        run(async {
+            let node = Net::Tcp.node().await;
+            let identity = identity(&node);
+            assert_keeps_out(node, identity, ip(ATTACKER).into()).await;
+        });
+    }
+}
+
+#[test]
+fn name_of_a_blocked_address_is_not_connected_to() {
+    run(async {
+        let (node, other) = (Net::Tcp.node().await, Net::Tcp.node().await);
+        let port = contact(&other).addr.socket_addr().unwrap().port();
+        let name = addr(&format!("tcp://localhost:{port}"));
+        node.block("127.0.0.0/8".parse::<IpNet>().unwrap());
+        let connect = soon(node.connect(name.clone())).await;
+        let Err(ConnectError::Failed { attempts, .. }) = connect else {
+            panic!("{connect:?}");
+        };
+        assert!(matches!(attempts[0].error, AttemptError::Blocked));
+        assert!(node.unblock("127.0.0.0/8".parse::<IpNet>().unwrap()));
+        soon(node.connect(name)).await.unwrap();
     });
 }

@@ -4,7 +4,10 @@
 mod arbiter;
 mod blocks;
 mod bounds;
+mod closing;
 mod junk;
 mod offenders;
+mod pace;
 mod protocol;
+mod returning;
 mod scene;

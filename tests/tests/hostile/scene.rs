@@ -152,6 +152,14 @@ async fn pump(
 /// More than any test causes.
 const MAX_EVENTS: usize = 1_024;
 
+/// A peer of this identity that has shaken hands with `node`, from the attacker's address.
+pub(crate) async fn shake_hands(node: &Node, identity: &Identity) -> Hostile {
+    let connection = dial_from(ATTACKER, &node.listening()[0]).await;
+    let keys = keys(identity);
+    let peer = Hostile::new(connection, Role::Dialer, &keys);
+    soon(peer).await.unwrap()
+}
+
 pub(crate) fn keys(identity: &Identity) -> Keys {
     Keys::new(identity, NetworkKey::default())
 }

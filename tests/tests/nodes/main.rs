@@ -5,4 +5,5 @@ mod events;
 mod flow;
 mod meeting;
 mod priorities;
+mod settings;
 mod shutdown;

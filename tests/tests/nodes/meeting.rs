@@ -3,13 +3,13 @@
 use std::{pin::pin, time::Duration};
 
 use crust::{
-    ConnectError, DisconnectReason, Identity, Node, PeerId, Session,
+    ConnectError, DisconnectReason, Identity, Node, PeerId, Session, Timeouts,
     core::{MemoryTransport, Role},
     rt,
 };
 use crust_tests::{
-    Link, LinkTransport, Net, addr, all_events, connected, contact, events, message_text, run,
-    soon, start, two_identities,
+    Link, LinkTransport, Net, addr, all_events, connected, contact, events, eventually,
+    message_text, run, soon, start, two_identities,
 };
 use futures::{future::join, poll};
 
@@ -278,4 +278,42 @@ fn connect_during_a_close_gives_a_session_that_can_be_used() {
             }
         });
     }
+}
+
+#[test]
+fn peer_that_never_heard_the_confirmation_connects_at_once() {
+    run(async {
+        let (memory, link) = (MemoryTransport::new(), Link::default());
+        let [lower, higher] = two_identities();
+        let arbiter = Node::builder()
+            .without_built_in_transports()
+            .identity(lower)
+            .transport(LinkTransport::new(memory.clone(), link.clone()))
+            .listen(addr("memory://arbiter"));
+        let arbiter = start(arbiter).await;
+        let mut timeouts = Timeouts::default();
+        // Over the second that the old connection has, to give what it holds.
+        timeouts.handshake = Duration::from_millis(2_500);
+        let peer = Net::Memory(memory).builder().identity(higher);
+        let peer = start(peer.timeouts(timeouts)).await;
+
+        // Two writes are the handshake and the hello; the third confirms the session.
+        link.cut_at_write(3);
+        let session = soon(arbiter.connect(contact(&peer))).await.unwrap();
+        eventually(|| peer.stats().handshakes_failed == 1).await;
+        assert_eq!(arbiter.sessions(), std::slice::from_ref(&session));
+        assert_eq!(peer.sessions(), []);
+
+        let again = soon(peer.connect(contact(&arbiter))).await.unwrap();
+        again.send("here I am").await.unwrap();
+        assert_eq!(
+            events(&arbiter, 4).await,
+            [
+                "connected",
+                "disconnected replaced",
+                "connected",
+                "message here I am"
+            ]
+        );
+    });
 }

@@ -1,6 +1,6 @@
 //! The end of a node.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use crust::{
     ConnectError, DisconnectReason, Node, Session,
@@ -11,7 +11,7 @@ use crust_tests::{
     Link, LinkTransport, Net, Pair, addr, all_events, connected, contact, disconnected, eventually,
     message_text, run, soon, start,
 };
-use futures::{AsyncReadExt, StreamExt, future::join_all};
+use futures::{AsyncReadExt, StreamExt, future::join_all, poll};
 
 #[test]
 fn shutdown_with_a_hundred_busy_sessions_flushes_all_within_a_second() {
@@ -206,5 +206,38 @@ fn half_open_handshake_does_not_outlive_a_shutdown() {
         eventually(|| link.holders() == 1).await;
         let elapsed = rt::now() - started_at;
         assert!(elapsed <= Duration::from_secs(2), "{elapsed:?}");
+    });
+}
+
+#[test]
+fn shutdown_that_is_given_up_ends_the_events_all_the_same() {
+    for net in Net::each() {
+        run(async {
+            let pair = net.pair().await;
+            let told = {
+                let node = pair.near.clone();
+                rt::spawn(async move { all_events(&node).await })
+            };
+            assert!(poll!(pin!(pair.near.shutdown())).is_pending());
+            assert_eq!(soon(told).await.unwrap(), ["disconnected shutdown"]);
+            // And whoever asks again has it at once or soon.
+            soon(pair.near.shutdown()).await;
+        });
+    }
+}
+
+#[test]
+fn session_that_is_held_keeps_no_node_alive() {
+    run(async {
+        let link = Link::default();
+        let pair = linked_pair(&link).await;
+        pair.to_near.send("unread").await.unwrap();
+        eventually(|| pair.to_far.stats().messages_in == 1).await;
+        let Pair { near, to_far, .. } = pair;
+        drop(near);
+        assert_eq!(soon(to_far.closed()).await, DisconnectReason::Shutdown);
+        eventually(|| link.holders() == 1).await;
+        assert_eq!(soon(to_far.recv()).await.unwrap().data, "unread");
+        assert!(soon(to_far.recv()).await.is_none());
     });
 }
