@@ -107,7 +107,9 @@ fn nodes_of_different_networks_do_not_meet() {
 fn interrupt_shuts_down_cleanly() {
     let (mut alice, listening) = Running::node(&[]);
     let (mut bob, _) = Running::node(&[text(&listening, "contact")]);
+    // Each end is told when the session is up there; an interrupt before that has no session to end.
     alice.event("connected");
+    bob.event("connected");
     bob.interrupt();
     assert_eq!(bob.exit_code(), Some(0));
     assert_eq!(bob.seen().last().unwrap()["event"], "disconnected");

@@ -6,6 +6,7 @@ use crust::rt;
 use futures::future::try_join_all;
 
 use super::{
+    ask::{Ask, Total},
     bench::Bench,
     flow::broke_off,
     link::{Link, Payload},
@@ -32,9 +33,9 @@ pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
     let mut samples = Samples::default();
     let mut bytes = 0;
     for done in done {
-        let (link, part, came) = done?;
+        let (link, part, total) = done?;
         samples.append(part);
-        bytes += came;
+        bytes += total.bytes;
         link.close().await;
     }
     Ok(Report {
@@ -50,15 +51,16 @@ async fn play(
     mut link: Link,
     payload: Payload,
     meter: Arc<Meter>,
-) -> Result<(Link, Samples, u64), Failure> {
+) -> Result<(Link, Samples, Total), Failure> {
     let mut samples = Samples::default();
-    let mut bytes = 0;
     while !meter.is_over() {
         let sent_at = rt::now();
         link.send(&payload).await?;
-        bytes += link.echo().await? as u64;
+        link.echo().await?;
         samples.push(rt::now() - sent_at);
         meter.add(1);
     }
-    Ok((link, samples, bytes))
+    // What the listener got, and not what was sent; it has added it to its own figures when it answers.
+    let total = link.ask(&Ask::End).await?;
+    Ok((link, samples, total))
 }
