@@ -75,13 +75,12 @@ pub struct Attempt {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} (after {} ms)",
-            self.addr,
-            chain(&self.error),
-            self.elapsed.as_millis()
-        )
+        let after = self.elapsed.as_millis();
+        match &self.error {
+            // These name the address themselves.
+            AttemptError::Transport(error) => write!(f, "{} (after {after} ms)", chain(error)),
+            error => write!(f, "{}: {} (after {after} ms)", self.addr, chain(error)),
+        }
     }
 }
 
