@@ -103,9 +103,6 @@ impl CloseCode {
             1 => DisconnectReason::Shutdown,
             2 | 5 => DisconnectReason::Replaced,
             3 => DisconnectReason::Limit,
-            6 => DisconnectReason::ClosedByPeer {
-                reason: "it blocks this node".into(),
-            },
             // Its verdict on us, not ours on it: nothing to count against anybody here.
             4 => DisconnectReason::ClosedByPeer {
                 reason: format!("protocol error: {}", text()),
