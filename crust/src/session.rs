@@ -145,7 +145,7 @@ impl Session {
     ///
     /// Safe.
     pub async fn closed(&self) -> DisconnectReason {
-        poll_fn(|cx| self.0.poll_ended(cx)).await
+        self.0.ended().await
     }
 
     /// Who is on the other side: proven by its key.

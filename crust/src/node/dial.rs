@@ -103,7 +103,7 @@ pub(crate) async fn connect(inner: &Arc<Inner>, target: Target) -> Result<Sessio
             if !session.is_closing() {
                 return Ok(Session(session));
             }
-            poll_fn(|cx| session.poll_ended(cx)).await;
+            session.ended().await;
         }
     }
     let addrs = addrs(inner, &target)?;

@@ -1,6 +1,6 @@
 //! From a connection to a session: handshake, hellos, and which of two connections is kept.
 
-use std::{future::poll_fn, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use crust_core::{Addr, Connection, PeerId, Role, rt};
 
@@ -106,7 +106,7 @@ async fn meet(
     let closing = inner.registry.session(&keyring.peer);
     if let Some(closing) = closing.filter(|session| session.is_closing()) {
         // The hello tells the peer that it has ended; until then the peer would take this connection for a duplicate.
-        poll_fn(|cx| closing.poll_ended(cx)).await;
+        closing.ended().await;
     }
     let ours = inner.hello(&keyring.peer, keyring.connection.remote_addr());
     keyring
@@ -212,7 +212,7 @@ async fn admit(decide: impl Fn() -> Admission) -> Result<(), CloseCode> {
 
 async fn give_way(old: &Arc<Shared>, order: Order) {
     old.order(order);
-    poll_fn(|cx| old.poll_ended(cx)).await;
+    old.ended().await;
 }
 
 fn share(inner: &Inner, keyring: &Keyring, role: Role, ours: &Hello, theirs: &Hello) -> Shared {

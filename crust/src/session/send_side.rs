@@ -2,6 +2,8 @@
 
 use std::{task::Waker, time::Duration};
 
+use futures::channel::oneshot;
+
 use crate::{
     message::cost,
     reason::DisconnectReason,
@@ -24,7 +26,8 @@ pub(crate) struct SendSide {
     pub(crate) order: Option<Order>,
     pub(crate) ended: Option<DisconnectReason>,
     pub(crate) space: Waiters,
-    pub(crate) end: Waiters,
+    /// Dropped at the end, for those who wait for that.
+    pub(crate) end: Option<oneshot::Sender<()>>,
 }
 
 /// What a session is told to do.

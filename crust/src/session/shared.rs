@@ -11,6 +11,7 @@ use std::{
 
 use crust_core::{Addr, PeerId, Role};
 use crust_crypto::Cipher;
+use futures::{FutureExt, channel::oneshot};
 
 use crate::{
     clock::Alarm,
@@ -50,7 +51,11 @@ pub(crate) struct Shared {
     /// The session with the same peer before this one, while its events are not all told.
     before: Mutex<Weak<Self>>,
     send: Mutex<SendSide>,
+    ended: EndSignal,
 }
+
+/// Comes once [`SendSide::ended`] is set.
+type EndSignal = futures::future::Shared<oneshot::Receiver<()>>;
 
 /// What a connection and the peer's run are called; see [`Hello`](crate::wire::hello::Hello).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +77,7 @@ pub(crate) struct Identity {
 
 impl Shared {
     pub(crate) fn new(identity: Identity, limits: Limits, hub: Weak<Hub>) -> Self {
+        let (end, ended) = oneshot::channel();
         Self {
             peer: identity.peer,
             role: identity.role,
@@ -88,7 +94,9 @@ impl Shared {
             hub,
             held: Mutex::new(None),
             before: Mutex::new(Weak::new()),
+            ended: ended.shared(),
             send: Mutex::new(SendSide {
+                end: Some(end),
                 limit: limits.send_queue,
                 ..SendSide::default()
             }),
@@ -174,13 +182,15 @@ impl Shared {
         let mut send = lock(&self.send);
         send.ended = Some(reason.clone());
         send.incoming = Vec::new();
-        let waiters = [send.space.take(), send.end.take()];
+        let space = send.space.take();
+        let end = send.end.take();
         drop(send);
         wake_all(lock(&self.pings.state).waiters.take());
-        waiters.into_iter().for_each(wake_all);
+        wake_all(space);
         self.inbox.end(reason.clone());
         self.release();
         self.tell_hub();
+        drop(end);
     }
 
     /// Keeps `held` for as long as the session takes room.
@@ -206,16 +216,11 @@ impl Shared {
         lock(&self.send).order.is_some()
     }
 
-    /// Waits for the end.
-    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<DisconnectReason> {
-        let mut send = lock(&self.send);
-        match &send.ended {
-            Some(reason) => Poll::Ready(reason.clone()),
-            None => {
-                send.end.register(cx);
-                Poll::Pending
-            }
-        }
+    /// Waits for the end. What waits is forgotten when the future is dropped, as many may come and go in a long session.
+    pub(crate) async fn ended(&self) -> DisconnectReason {
+        let _ = self.ended.clone().await;
+        let reason = lock(&self.send).ended.clone();
+        reason.expect("the signal follows the reason")
     }
 
     /// There is something for the node's event stream.
