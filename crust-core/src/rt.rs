@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -77,6 +77,19 @@ pub async fn sleep(duration: Duration) {
 /// Waits until `deadline`.
 pub async fn sleep_until(deadline: Instant) {
     async_io::Timer::at(deadline).await;
+}
+
+/// Lets other tasks run; for work that seldom waits.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Gives `future` at most `limit`.

@@ -1,6 +1,6 @@
 //! Taking connections: one loop for each listener, one bounded task for each handshake.
 
-use std::{future::poll_fn, net::IpAddr, sync::Arc, task::Poll, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crust_core::{Incoming, Listener, Role, rt};
 use crust_crypto::HandshakeError;
@@ -23,7 +23,7 @@ pub(crate) async fn accept(inner: Arc<Inner>, mut listener: Listener, _running: 
     while let Some(incoming) = listener.next().await {
         taken += 1;
         if taken.is_multiple_of(TURN) {
-            yield_now().await;
+            rt::yield_now().await;
         }
         match incoming {
             Ok(incoming) => on_incoming(&inner, incoming),
@@ -32,19 +32,6 @@ pub(crate) async fn accept(inner: Arc<Inner>, mut listener: Listener, _running: 
             }
         }
     }
-}
-
-/// Lets other tasks run.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Decides before anything is spent, and leaves the rest to a task.

@@ -1,6 +1,6 @@
 //! Modes stream and messages: one way, as fast as it goes.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::sync::Arc;
 
 use futures::future::try_join_all;
 
@@ -53,23 +53,10 @@ async fn send(
         }
         meter.add(TURN);
         // A peer that keeps up never makes this task wait, and the clock may have no other thread to run on.
-        yield_now().await;
+        rt::yield_now().await;
     }
     let total = link.ask(&Ask::End).await?;
     Ok((link, total))
-}
-
-/// Lets other tasks run.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Messages between two looks at the clock.
