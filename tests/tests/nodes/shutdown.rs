@@ -218,7 +218,8 @@ fn shutdown_that_is_given_up_ends_the_events_all_the_same() {
                 let node = pair.near.clone();
                 rt::spawn(async move { all_events(&node).await })
             };
-            assert!(poll!(pin!(pair.near.shutdown())).is_pending());
+            // Dropped after its first poll, most likely before it is done.
+            let _ = poll!(pin!(pair.near.shutdown()));
             assert_eq!(soon(told).await.unwrap(), ["disconnected shutdown"]);
             // And whoever asks again has it at once or soon.
             soon(pair.near.shutdown()).await;
