@@ -126,6 +126,7 @@ impl Driver {
     ) -> Result<Step, DisconnectReason> {
         self.take_work(now)?;
         self.phase_on_time(now)?;
+        self.ping_if_wanted(now);
         let written = self.write(cx, now);
         let read = if *may_read {
             self.read(cx)?
@@ -217,20 +218,23 @@ impl Driver {
 
     /// Looks after the peer. Whether there is a ping to send now.
     fn liveness_on_time(&mut self, now: Instant) -> Result<bool, DisconnectReason> {
-        let liveness = &mut self.machines.liveness;
-        let token = match liveness.handle_timeout(now) {
-            Verdict::Lost => return Err(self.lost(io::ErrorKind::TimedOut)),
-            Verdict::Ping(token) => Some(token),
-            // One ping on its way serves all who wait for one.
-            Verdict::Fine if self.shared.pings.take_wanted() && !liveness.is_pinging() => {
-                Some(liveness.ping(now))
+        match self.machines.liveness.handle_timeout(now) {
+            Verdict::Fine => Ok(false),
+            Verdict::Lost => Err(self.lost(io::ErrorKind::TimedOut)),
+            Verdict::Ping(token) => {
+                self.machines.send_ping(token);
+                Ok(true)
             }
-            Verdict::Fine => None,
-        };
-        if let Some(token) = token {
+        }
+    }
+
+    /// Pings where the application asked for it. One ping on its way serves all who wait for one.
+    fn ping_if_wanted(&mut self, now: Instant) {
+        let liveness = &mut self.machines.liveness;
+        if !liveness.is_pinging() && self.shared.pings.take_wanted() {
+            let token = liveness.ping(now);
             self.machines.send_ping(token);
         }
-        Ok(token.is_some())
     }
 
     /// Seals what may go, and writes once. Whether anything was written.
