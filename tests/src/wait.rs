@@ -4,7 +4,7 @@ use std::{future::Future, panic::Location, time::Duration};
 
 use crust::{DisconnectReason, Event, Message, Node, PeerId, Session, rt};
 
-/// Runs a test, which fails where it takes 20 seconds or more.
+/// Runs a test, which fails where it takes more than a minute.
 #[track_caller]
 pub fn run<F: Future>(test: F) -> F::Output {
     // On the heap: without optimisation each layer between here and the test would copy it.
