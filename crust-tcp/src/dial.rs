@@ -204,6 +204,8 @@ mod tests {
             let socket = dial.socket(addr.socket_addr().unwrap()).unwrap();
             assert!(socket.tcp_nodelay().unwrap());
             assert_eq!(socket.keepalive().unwrap(), keepalive.is_some());
+            #[cfg(target_os = "linux")]
+            assert_eq!(socket.tcp_notsent_lowat().unwrap(), 16 * 1024);
         }
     }
 }

@@ -136,6 +136,7 @@ mod tests {
             #[cfg(target_os = "linux")]
             if let Some(idle) = keepalive {
                 assert!(socket.nonblocking().unwrap());
+                assert_eq!(socket.tcp_notsent_lowat().unwrap(), 16 * 1024);
                 assert_eq!(socket.tcp_keepalive_time().unwrap(), idle);
                 assert_eq!(socket.tcp_keepalive_interval().unwrap(), idle);
             }

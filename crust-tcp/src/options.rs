@@ -31,11 +31,29 @@ impl StreamOptions {
         let keepalive = self.keepalive.map_or(Ok(()), |idle| {
             socket.set_tcp_keepalive(&keepalive_after(idle))
         });
-        if let Err(error) = nodelay.and(keepalive) {
+        if let Err(error) = nodelay.and(keepalive).and(keep_unsent_short(&socket)) {
             debug!(%error, "socket option refused");
         }
     }
 }
+
+/// Lets the system take little more than it can send: what waits here can still be put in a better order, or be given
+/// up, and what waits there cannot. Data that is on its way is not counted, so no rate suffers.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn keep_unsent_short(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_notsent_lowat(UNSENT_LOWAT)
+}
+
+/// Elsewhere the system's send buffer is the bound.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail where there is one")]
+fn keep_unsent_short(_: &SockRef<'_>) -> io::Result<()> {
+    Ok(())
+}
+
+/// Bytes that wait in the system before it takes more.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_LOWAT: u32 = 16 * 1024;
 
 /// Whether an accepted socket has the options of its listener from the start, which spares each accept four calls.
 pub(crate) const ACCEPTED_INHERIT: bool = cfg!(any(target_os = "linux", target_os = "android"));

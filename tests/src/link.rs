@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -28,11 +28,19 @@ struct State {
     /// Bytes a millisecond; 0 is no limit.
     rate: AtomicUsize,
     written: AtomicU64,
+    /// Bytes that may pass still; without it there is no limit.
+    allowed: Mutex<Allowance>,
     dials: AtomicU64,
     /// Writes until the cable is pulled, the last of which is lost; 0 where it stays.
     writes_left: AtomicUsize,
     /// Connections that one end has dropped after the cut: the other must not see it.
     held: Mutex<Vec<Connection>>,
+}
+
+#[derive(Debug, Default)]
+struct Allowance {
+    left: Option<usize>,
+    writers: Vec<Waker>,
 }
 
 impl Link {
@@ -54,6 +62,13 @@ impl Link {
     /// Lets so many bytes through in a millisecond, and no more than that in one write.
     pub fn slow_down(&self, bytes_per_ms: usize) {
         self.0.rate.store(bytes_per_ms, Ordering::SeqCst);
+    }
+
+    /// Lets just so many bytes more through; what is written beyond them waits.
+    pub fn allow(&self, bytes: usize) {
+        let mut allowed = self.0.allowed.lock().expect("no holder panics");
+        allowed.left = Some(bytes);
+        allowed.writers.drain(..).for_each(Waker::wake);
     }
 
     /// Bytes written from the dialing side.
@@ -113,6 +128,24 @@ impl<T: Transport> Transport for LinkTransport<T> {
     }
 }
 
+impl State {
+    /// How many bytes may be written now.
+    fn poll_allowed(&self, cx: &Context<'_>) -> Poll<usize> {
+        let mut allowed = self.allowed.lock().expect("no holder panics");
+        if allowed.left == Some(0) {
+            allowed.writers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(allowed.left.unwrap_or(usize::MAX))
+    }
+
+    fn on_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::SeqCst);
+        let mut allowed = self.allowed.lock().expect("no holder panics");
+        allowed.left = allowed.left.map(|left| left.saturating_sub(bytes));
+    }
+}
+
 struct Stream {
     connection: Option<Connection>,
     state: Arc<State>,
@@ -164,11 +197,10 @@ impl AsyncWrite for Stream {
         }
         let rate = self.state.rate.load(Ordering::SeqCst);
         let most = if rate == 0 { buf.len() } else { rate };
+        let most = ready!(self.state.poll_allowed(cx)).min(most);
         let buf = &buf[..buf.len().min(most)];
         let written = ready!(self.connection().poll_write(cx, buf))?;
-        self.state
-            .written
-            .fetch_add(written as u64, Ordering::SeqCst);
+        self.state.on_written(written);
         if rate != 0 {
             self.pause = Some(Timer::after(Duration::from_millis(1)));
         }

@@ -91,11 +91,17 @@ impl ReadBuffer {
 }
 
 /// Sealed records on their way to the socket.
+///
+/// What is sealed cannot be overtaken any more. So no more is sealed ahead than the connection is about to take: one
+/// record on a connection that had no room lately, more and more on one that takes whatever it gets.
 #[derive(Debug, Default)]
 pub(crate) struct WriteBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Records sealed since the buffer was last empty.
+    records: u8,
+    pace: Pace,
 }
 
 impl WriteBuffer {
@@ -105,6 +111,8 @@ impl WriteBuffer {
             start: 0,
             end: bytes.len(),
             bytes,
+            records: 0,
+            pace: Pace::new(),
         }
     }
 
@@ -116,6 +124,11 @@ impl WriteBuffer {
     /// Whether a full record fits.
     pub(crate) fn has_room(&self) -> bool {
         self.is_empty() || self.bytes.len() >= self.end + RECORD_OVERHEAD + MAX_PLAINTEXT
+    }
+
+    /// Whether one more record may be sealed before the next write.
+    pub(crate) fn may_seal(&self) -> bool {
+        self.records < self.pace.ahead && self.has_room()
     }
 
     /// Lets `compose` write a plaintext and seals it. Nothing happens where it writes nothing.
@@ -141,6 +154,7 @@ impl WriteBuffer {
         }
         sealer.seal(&mut record[..RECORD_OVERHEAD + len]);
         self.end += RECORD_OVERHEAD + len;
+        self.records += 1;
         true
     }
 
@@ -159,13 +173,20 @@ impl WriteBuffer {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let bytes = &self.bytes[self.start..self.end];
-        let written = ready!(Pin::new(connection).poll_write(cx, bytes))?;
+        let Poll::Ready(written) = Pin::new(connection).poll_write(cx, bytes) else {
+            self.pace.on_full();
+            return Poll::Pending;
+        };
+        let written = written?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.start += written;
         if self.is_empty() {
-            (self.start, self.end) = (0, 0);
+            (self.start, self.end, self.records) = (0, 0, 0);
+            self.pace.on_written();
+        } else {
+            self.pace.on_full();
         }
         Poll::Ready(Ok(()))
     }
@@ -183,6 +204,61 @@ impl WriteBuffer {
             pool::give(std::mem::take(&mut self.bytes));
             (self.start, self.end) = (0, 0);
         }
+    }
+}
+
+/// How many records to seal for one write.
+///
+/// Invariant: after a write that the connection did not take whole, it is one until [`Pace::PROVEN`] writes in a row
+/// were taken whole; then it doubles with each.
+#[derive(Debug)]
+struct Pace {
+    /// Records to seal for the next write.
+    ahead: u8,
+    /// Writes that were taken whole, in a row.
+    taken: u8,
+    /// Whether the connection left something of the records in hand.
+    full: bool,
+}
+
+impl Pace {
+    /// A mebibyte without a pause: a link that is slower than its sender, behind whatever it has for a buffer, stays at
+    /// one record.
+    const PROVEN: u8 = 64;
+    /// All that the buffer holds.
+    const MOST: u8 = (pool::BUFFER_LEN / (RECORD_OVERHEAD + MAX_PLAINTEXT)) as u8;
+
+    const fn new() -> Self {
+        Self {
+            ahead: 1,
+            taken: 0,
+            full: false,
+        }
+    }
+
+    /// The connection did not take everything.
+    const fn on_full(&mut self) {
+        *self = Self {
+            full: true,
+            ..Self::new()
+        };
+    }
+
+    /// Everything is written.
+    fn on_written(&mut self) {
+        if std::mem::take(&mut self.full) {
+            return;
+        }
+        self.taken = (self.taken + 1).min(Self::PROVEN);
+        if self.taken == Self::PROVEN {
+            self.ahead = (self.ahead * 2).min(Self::MOST);
+        }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -218,5 +294,40 @@ impl Plaintext<'_> {
         let result = put(&mut free);
         self.len += before - free.len();
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take_whole(pace: &mut Pace, writes: u8) {
+        (0..writes).for_each(|_| pace.on_written());
+    }
+
+    #[test]
+    fn one_record_is_sealed_ahead_until_the_connection_has_proven_fast() {
+        let mut pace = Pace::new();
+        take_whole(&mut pace, Pace::PROVEN - 1);
+        assert_eq!(pace.ahead, 1);
+        let mut ahead = Vec::new();
+        for _ in 0..4 {
+            pace.on_written();
+            ahead.push(pace.ahead);
+        }
+        assert_eq!(ahead, [2, 4, 7, 7]);
+    }
+
+    #[test]
+    fn connection_that_is_full_gets_one_record_at_a_time() {
+        let mut pace = Pace::new();
+        take_whole(&mut pace, u8::MAX);
+        assert_eq!(pace.ahead, Pace::MOST);
+        pace.on_full();
+        // What was left over is written: that proves nothing.
+        take_whole(&mut pace, Pace::PROVEN);
+        assert_eq!(pace.ahead, 1);
+        pace.on_written();
+        assert_eq!(pace.ahead, 2);
     }
 }

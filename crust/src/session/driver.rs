@@ -283,7 +283,7 @@ impl Driver {
         if !self.phase.may_send() {
             return;
         }
-        while self.link.write.has_room() && self.seal_record() {}
+        while self.link.write.may_seal() && self.seal_record() {}
         if self.machines.outbox.is_empty() && self.link.write.has_room() {
             self.say_close(now);
         }
