@@ -31,7 +31,8 @@ impl StreamOptions {
         let keepalive = self.keepalive.map_or(Ok(()), |idle| {
             socket.set_tcp_keepalive(&keepalive_after(idle))
         });
-        if let Err(error) = nodelay.and(keepalive).and(keep_unsent_short(&socket)) {
+        let unsent = keep_unsent_short(&socket);
+        if let Err(error) = nodelay.and(keepalive).and(unsent) {
             debug!(%error, "socket option refused");
         }
     }

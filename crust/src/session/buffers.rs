@@ -100,7 +100,7 @@ pub(crate) struct WriteBuffer {
     start: usize,
     end: usize,
     /// Records sealed since the buffer was last empty.
-    records: u8,
+    records: usize,
     pace: Pace,
 }
 
@@ -214,9 +214,9 @@ impl WriteBuffer {
 #[derive(Debug)]
 struct Pace {
     /// Records to seal for the next write.
-    ahead: u8,
+    ahead: usize,
     /// Writes that were taken whole, in a row.
-    taken: u8,
+    taken: usize,
     /// Whether the connection left something of the records in hand.
     full: bool,
 }
@@ -224,9 +224,9 @@ struct Pace {
 impl Pace {
     /// A mebibyte without a pause: a link that is slower than its sender, behind whatever it has for a buffer, stays at
     /// one record.
-    const PROVEN: u8 = 64;
+    const PROVEN: usize = 64;
     /// All that the buffer holds.
-    const MOST: u8 = (pool::BUFFER_LEN / (RECORD_OVERHEAD + MAX_PLAINTEXT)) as u8;
+    const MOST: usize = pool::BUFFER_LEN / (RECORD_OVERHEAD + MAX_PLAINTEXT);
 
     const fn new() -> Self {
         Self {
@@ -301,7 +301,7 @@ impl Plaintext<'_> {
 mod tests {
     use super::*;
 
-    fn take_whole(pace: &mut Pace, writes: u8) {
+    fn take_whole(pace: &mut Pace, writes: usize) {
         (0..writes).for_each(|_| pace.on_written());
     }
 
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn connection_that_is_full_gets_one_record_at_a_time() {
         let mut pace = Pace::new();
-        take_whole(&mut pace, u8::MAX);
+        take_whole(&mut pace, 2 * Pace::PROVEN);
         assert_eq!(pace.ahead, Pace::MOST);
         pace.on_full();
         // What was left over is written: that proves nothing.
