@@ -2,6 +2,9 @@
 
 use std::{fmt, io};
 
+#[cfg(doc)]
+use crate::Limits;
+
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,7 +18,8 @@ pub enum DisconnectReason {
         /// The peer's words, 256 bytes at most, its business alone; or what it says we did wrong.
         reason: String,
     },
-    /// One side has as many sessions as it wants.
+    /// One side has as many sessions as it wants, or more unread messages than [`Limits::receive_total`], most of them
+    /// this session's; on that side, those are dropped.
     Limit,
     /// The connection broke, or nothing was heard for too long.
     Lost {
@@ -58,7 +62,9 @@ impl fmt::Display for DisconnectReason {
             Self::ClosedByPeer { reason } => {
                 write!(f, "closed by the peer: {}", reason.escape_debug())
             }
-            Self::Limit => f.write_str("too many sessions"),
+            Self::Limit => {
+                f.write_str("over a limit: too many sessions, or too many unread messages")
+            }
             Self::Lost {
                 kind: io::ErrorKind::TimedOut,
             } => f.write_str("lost: nothing was heard for too long"),

@@ -1,6 +1,7 @@
 //! The conversation between two peers: what an application holds.
 
 pub(crate) mod assembly;
+pub(crate) mod budget;
 pub(crate) mod buffers;
 pub(crate) mod counters;
 pub(crate) mod driver;

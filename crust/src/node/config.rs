@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+#[cfg(doc)]
+use crate::DisconnectReason;
+
 /// What bounds a node. Every field has a default that suits a program on a desktop or a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,6 +15,10 @@ pub struct Limits {
     /// has; 8 MiB, and never less than two of the longest messages. A session's memory stays under this, the send
     /// queue, and 272 KiB of buffers while data flows.
     pub receive_window: usize,
+    /// What the messages of all peers together may take here until the application reads them, counted alike; 1 GiB.
+    /// Beyond it the sessions that hold the most are ended with [`DisconnectReason::Limit`], and what of theirs is not
+    /// read is dropped: a safety net for an application that has stopped reading, where windows do not suffice.
+    pub receive_total: usize,
     /// What messages to one peer may take here until they are sent, counted alike; 1 MiB. A message waits only for
     /// those of its own and higher priorities, so each level in use can hold that much; one longer message goes in when
     /// there are none.
@@ -35,6 +42,7 @@ impl Default for Limits {
         Self {
             max_message: 4 << 20,
             receive_window: 8 << 20,
+            receive_total: 1 << 30,
             send_queue: 1 << 20,
             sessions: 16_384,
             sessions_per_address: 1_024,

@@ -86,7 +86,7 @@ async fn agree(
 ) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>), EstablishError> {
     let (mut keyring, ours, theirs, rest) = meet(inner, connection, role, expect).await?;
     inner.on_told(keyring.peer, &theirs.addrs);
-    let shared = Arc::new(share(inner, &keyring, role, &ours, &theirs));
+    let shared = share(inner, &keyring, role, &ours, &theirs);
     let first = settle(inner, &mut keyring, &shared, &theirs, rest).await?;
     Ok((keyring, shared, theirs.window, first))
 }
@@ -215,7 +215,13 @@ async fn give_way(old: &Arc<Shared>, order: Order) {
     old.ended().await;
 }
 
-fn share(inner: &Inner, keyring: &Keyring, role: Role, ours: &Hello, theirs: &Hello) -> Shared {
+fn share(
+    inner: &Inner,
+    keyring: &Keyring,
+    role: Role,
+    ours: &Hello,
+    theirs: &Hello,
+) -> Arc<Shared> {
     let identity = shared::Identity {
         peer: keyring.peer,
         role,
@@ -233,7 +239,8 @@ fn share(inner: &Inner, keyring: &Keyring, role: Role, ours: &Hello, theirs: &He
         window: inner.window(),
         send_queue: inner.limits.send_queue as u64,
     };
-    Shared::new(identity, limits, Arc::downgrade(&inner.hub))
+    let hub = Arc::downgrade(&inner.hub);
+    Shared::new(identity, limits, inner.budget.clone(), hub)
 }
 
 /// What a close in place of a hello or a confirmation means.

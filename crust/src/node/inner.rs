@@ -33,6 +33,7 @@ use crate::{
     },
     reason::DisconnectReason,
     session::{
+        budget::Budget,
         send_side::Order,
         shared::{Held, Shared},
     },
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) transports: Vec<Arc<dyn Transport>>,
     pub(crate) registry: Registry,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) tasks: Arc<Tasks>,
     /// Where the node listens, as bound.
     pub(crate) listening: Vec<Addr>,
@@ -100,6 +102,7 @@ impl Inner {
             instance: parts.seed[0],
             keys: parts.keys,
             gate: Mutex::new(Gate::new(parts.limits.clone())),
+            budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
             timeouts: parts.timeouts,
             transports: parts.transports,

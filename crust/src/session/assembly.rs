@@ -18,6 +18,8 @@ pub(crate) struct Assembly {
     window: u64,
     /// What all messages begun so far cost.
     begun: u64,
+    /// What has come of them.
+    arrived: u64,
     /// Message frames received: what an acknowledgement tells.
     frames: u64,
     partial: Vec<Partial>,
@@ -48,6 +50,7 @@ impl Assembly {
             max_message,
             window,
             begun: 0,
+            arrived: 0,
             frames: 0,
             partial: Vec::new(),
             whole: Vec::new(),
@@ -66,7 +69,9 @@ impl Assembly {
         self.frames += 1;
         if let Some(total) = chunk.total {
             self.begin(total, consumed)?;
+            self.arrived += cost(0);
         }
+        self.arrived += chunk.data.len() as u64;
         match (chunk.total, chunk.last) {
             (Some(_), true) => self.whole_message(record, chunk),
             (Some(total), false) => self.first_piece(chunk, total),
@@ -96,6 +101,11 @@ impl Assembly {
     /// The messages that are whole.
     pub(crate) const fn done(&mut self) -> &mut Vec<Message> {
         &mut self.done
+    }
+
+    /// What has come, in cost: that of whole messages, and the bytes of others.
+    pub(crate) const fn arrived(&self) -> u64 {
+        self.arrived
     }
 
     /// Message frames received.

@@ -81,7 +81,10 @@ impl Driver {
             Ok(()) => poll_fn(|cx| self.poll(cx)).await,
             Err(reason) => reason,
         };
-        if let DisconnectReason::Protocol { .. } | DisconnectReason::Blocked = reason {
+        if let DisconnectReason::Protocol { .. }
+        | DisconnectReason::Blocked
+        | DisconnectReason::Limit = reason
+        {
             // On the heap: every session's task would be as large as if it were saying goodbye.
             Box::pin(self.say_goodbye(&reason)).await;
         }
@@ -153,6 +156,7 @@ impl Driver {
         let now = rt::now();
         self.machines.liveness.on_heard(now);
         let result = self.open_records(now);
+        self.shared.on_arrived(self.machines.assembly.arrived());
         let delivered = self.hand_on();
         result.map_err(|reason| self.phase.report(reason))?;
         Ok(if delivered && read < pool::BUFFER_LEN / 4 {

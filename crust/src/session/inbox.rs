@@ -31,6 +31,8 @@ pub(crate) enum Next {
 pub(crate) struct Inbox {
     front: Mutex<VecDeque<Message>>,
     back: Mutex<Back>,
+    /// What has come, in cost, pieces of messages included.
+    arrived: AtomicU64,
     /// What the messages read so far cost.
     consumed: AtomicU64,
     /// What `consumed` was when the peer was last told.
@@ -47,6 +49,8 @@ struct Back {
     messages: VecDeque<Message>,
     connected: bool,
     ended: Option<DisconnectReason>,
+    /// Messages are dropped: the node has too many unread ones, and this session most of them.
+    given_up: bool,
     end_told: bool,
     readers: Waiters,
 }
@@ -57,12 +61,14 @@ impl Inbox {
             messages: VecDeque::new(),
             connected: true,
             ended: None,
+            given_up: false,
             end_told: false,
             readers: Waiters::default(),
         };
         Self {
             front: Mutex::new(VecDeque::new()),
             back: Mutex::new(back),
+            arrived: AtomicU64::new(0),
             consumed: AtomicU64::new(0),
             told: AtomicU64::new(0),
             asked: AtomicBool::new(false),
@@ -74,6 +80,10 @@ impl Inbox {
     /// Appends what came.
     pub(crate) fn push(&self, messages: &mut Vec<Message>) {
         let mut back = lock(&self.back);
+        if back.given_up {
+            messages.clear();
+            return;
+        }
         back.messages.extend(messages.drain(..));
         let readers = back.readers.take();
         drop(back);
@@ -82,11 +92,32 @@ impl Inbox {
 
     /// Nothing comes any more.
     pub(crate) fn end(&self, reason: DisconnectReason) {
+        let front = lock(&self.front);
         let mut back = lock(&self.back);
-        back.ended = Some(reason);
+        back.ended = Some(if back.given_up {
+            DisconnectReason::Limit
+        } else {
+            reason
+        });
+        // Of a message in pieces nothing is kept.
+        let unread = front.iter().chain(&back.messages);
+        let unread: u64 = unread.map(|message| cost(message.data.len())).sum();
+        self.arrived
+            .store(self.consumed() + unread, Ordering::Relaxed);
         let readers = back.readers.take();
-        drop(back);
+        drop((front, back));
         wake_all(readers);
+    }
+
+    /// Drops what is not read and whatever comes still. The end will be told with [`DisconnectReason::Limit`].
+    pub(crate) fn give_up(&self) {
+        let mut front = lock(&self.front);
+        let mut back = lock(&self.back);
+        self.drop_unread(&mut front, &mut back);
+        back.given_up = true;
+        if back.ended.is_some() {
+            back.ended = Some(DisconnectReason::Limit);
+        }
     }
 
     /// The next thing for the node's event stream, in the order that is promised: connected, messages, disconnected.
@@ -158,9 +189,28 @@ impl Inbox {
     pub(crate) fn forget(&self) {
         let mut front = lock(&self.front);
         let mut back = lock(&self.back);
+        self.drop_unread(&mut front, &mut back);
+        back.end_told = true;
+    }
+
+    fn drop_unread(&self, front: &mut VecDeque<Message>, back: &mut Back) {
+        let unread = front.drain(..).chain(back.messages.drain(..));
+        let unread: u64 = unread.map(|message| cost(message.data.len())).sum();
+        self.consumed.fetch_add(unread, Ordering::AcqRel);
         *front = VecDeque::new();
         back.messages = VecDeque::new();
-        back.end_told = true;
+    }
+
+    /// So much has come in cost since the session began, pieces of messages included.
+    /// Gives what that was before.
+    pub(crate) fn set_arrived(&self, arrived: u64) -> u64 {
+        self.arrived.swap(arrived, Ordering::Relaxed)
+    }
+
+    /// What is held in cost: messages that nobody has read, and pieces of others.
+    pub(crate) fn held(&self) -> u64 {
+        let arrived = self.arrived.load(Ordering::Relaxed);
+        arrived.saturating_sub(self.consumed())
     }
 
     /// The next message alone; `None` at the end.
@@ -282,6 +332,41 @@ mod tests {
         assert!(inbox.next().is_none());
         let cx = Context::from_waker(noop_waker_ref());
         assert!(matches!(inbox.poll_recv(&cx), Poll::Ready(Some(_))));
+    }
+
+    #[test]
+    fn messages_of_a_session_that_is_given_up_are_dropped_and_its_end_says_so() {
+        for ended_before in [false, true] {
+            let inbox = Inbox::new(1_000);
+            assert!(matches!(inbox.next(), Some(Next::Connected)));
+            inbox.set_arrived(3 * cost(4));
+            inbox.push(&mut messages(3));
+            assert!(matches!(inbox.next(), Some(Next::Message(_))));
+            assert_eq!(inbox.held(), 2 * cost(4));
+            if ended_before {
+                inbox.end(DisconnectReason::Closed);
+            }
+            inbox.give_up();
+            inbox.push(&mut messages(1));
+            if !ended_before {
+                inbox.end(DisconnectReason::Closed);
+            }
+            assert_eq!(inbox.held(), 0);
+            assert!(matches!(
+                inbox.next(),
+                Some(Next::Disconnected(DisconnectReason::Limit))
+            ));
+        }
+    }
+
+    #[test]
+    fn pieces_of_a_message_count_until_the_session_ends() {
+        let inbox = Inbox::new(1_000);
+        inbox.set_arrived(cost(4) + 500);
+        inbox.push(&mut messages(1));
+        assert_eq!(inbox.held(), cost(4) + 500);
+        inbox.end(DisconnectReason::Closed);
+        assert_eq!(inbox.held(), cost(4));
     }
 
     #[test]

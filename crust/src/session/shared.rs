@@ -20,6 +20,7 @@ use crate::{
     reason::DisconnectReason,
     session::{
         SendError,
+        budget::{Budget, Holder},
         counters::{Counters, Pings},
         inbox::Inbox,
         outbox::{Costs, Outgoing},
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     /// Whether the hub holds this session in its queue.
     pub(crate) in_hub: AtomicBool,
     pub(crate) hub: Weak<Hub>,
+    budget: Arc<Budget>,
     /// What the session takes of the node's limits, until it has ended and the application has everything that came.
     held: Mutex<Option<Box<dyn Held>>>,
     /// The session with the same peer before this one, while its events are not all told.
@@ -76,9 +78,14 @@ pub(crate) struct Identity {
 }
 
 impl Shared {
-    pub(crate) fn new(identity: Identity, limits: Limits, hub: Weak<Hub>) -> Self {
+    pub(crate) fn new(
+        identity: Identity,
+        limits: Limits,
+        budget: Arc<Budget>,
+        hub: Weak<Hub>,
+    ) -> Arc<Self> {
         let (end, ended) = oneshot::channel();
-        Self {
+        let shared = Arc::new(Self {
             peer: identity.peer,
             role: identity.role,
             local: identity.local,
@@ -92,6 +99,7 @@ impl Shared {
             alarm: Arc::default(),
             in_hub: AtomicBool::new(false),
             hub,
+            budget,
             held: Mutex::new(None),
             before: Mutex::new(Weak::new()),
             ended: ended.shared(),
@@ -100,7 +108,10 @@ impl Shared {
                 limit: limits.send_queue,
                 ..SendSide::default()
             }),
-        }
+        });
+        let holder = Arc::downgrade(&shared);
+        shared.budget.join(holder);
+        shared
     }
 
     /// Queues a message; waits while there is no room. Takes it only with [`Poll::Ready`].
@@ -282,11 +293,29 @@ impl Shared {
         Poll::Ready(message)
     }
 
+    /// For the task: so much has come, in cost, since the session began.
+    pub(crate) fn on_arrived(&self, arrived: u64) {
+        let before = self.inbox.set_arrived(arrived);
+        self.budget.on_arrived(arrived.saturating_sub(before));
+    }
+
     /// A reader has taken something: wakes the task where the peer must hear of it.
     pub(crate) fn on_read(&self) {
         if self.inbox.wants_ack() {
             self.alarm.ring();
         }
+    }
+}
+
+impl Holder for Shared {
+    fn held(&self) -> u64 {
+        self.inbox.held()
+    }
+
+    fn give_up(&self) {
+        self.inbox.give_up();
+        self.order(Order::Cut(DisconnectReason::Limit));
+        self.release();
     }
 }
 

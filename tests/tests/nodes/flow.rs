@@ -1,7 +1,9 @@
 //! Flow control: who does not read slows down whoever sends to it, and nobody else.
 
-use crust::{Limits, SendError, Timeouts, rt};
-use crust_tests::{Net, connected, contact, eventually, message_text, next_message, run, soon};
+use crust::{DisconnectReason, Event, Limits, SendError, Timeouts, rt};
+use crust_tests::{
+    Net, connected, contact, eventually, message_text, next_message, run, soon, start,
+};
 
 #[test]
 fn sender_stops_at_the_window_and_goes_on_when_it_is_read() {
@@ -149,4 +151,45 @@ fn window_of_the_limits_holds() {
         assert_eq!(pair.to_near.stats().messages_in, 100);
         assert_eq!(pair.to_near.stats().bytes_in, 10_000);
     });
+}
+
+#[test]
+fn unread_messages_of_all_peers_are_bounded_together() {
+    for net in Net::each() {
+        run(async {
+            let mut limits = Limits::default();
+            limits.max_message = 10_000;
+            limits.receive_window = 400_000;
+            limits.receive_total = 1_000_000;
+            let node = start(net.builder().limits(limits)).await;
+            let mut peers = Vec::new();
+            // The last one sends the most, and makes it too much.
+            for messages in [20_u64, 25, 25, 35] {
+                let peer = net.node().await;
+                let session = peer.connect(contact(&node)).await.unwrap();
+                for _ in 0..messages {
+                    session.send(vec![1; 10_000]).await.unwrap();
+                }
+                let arrived = || node.session(&peer.id()).map(|s| s.stats().messages_in);
+                eventually(|| arrived().is_none_or(|arrived| arrived == messages)).await;
+                peers.push((peer, session, messages));
+            }
+            let (greedy, session, _) = peers.pop().unwrap();
+            assert_eq!(soon(session.closed()).await, DisconnectReason::Limit);
+            let mut left = peers.iter().map(|(_, _, messages)| messages).sum::<u64>();
+            let mut ended = None;
+            while left > 0 || ended.is_none() {
+                match soon(node.next_event()).await.unwrap() {
+                    Event::Message { session, .. } => {
+                        assert_ne!(session.peer(), greedy.id());
+                        left -= 1;
+                    }
+                    Event::Disconnected { peer, reason } => ended = Some((peer, reason)),
+                    _ => {}
+                }
+            }
+            assert_eq!(ended, Some((greedy.id(), DisconnectReason::Limit)));
+            assert_eq!(node.sessions().len(), 3);
+        });
+    }
 }
