@@ -229,7 +229,9 @@ pub struct Keyed {
 #[non_exhaustive]
 pub enum HandshakeError {
     /// The far end closed before the handshake's end. One with another network key does that, without an answer.
-    #[error("the far end closed during the handshake; its network key may differ")]
+    #[error(
+        "the far end closed during the handshake; its network key may differ, or it takes no more sessions from here"
+    )]
     Closed,
     /// The stream failed.
     #[error("the connection failed during the handshake")]

@@ -4,72 +4,7 @@ use crate::process::{run, stdout};
 
 #[test]
 fn help_has_every_option() {
-    let wanted: [(&[&str], &[&str]); 7] = [
-        (
-            &[],
-            &[
-                "demo",
-                "node",
-                "id",
-                "ping",
-                "perf",
-                "completions",
-                "Exit codes",
-            ],
-        ),
-        (
-            &["node"],
-            &[
-                "--port",
-                "--network",
-                "--key-file",
-                "--identity",
-                "--name",
-                "--speed",
-                "--json",
-                "connect PEER",
-                "send PEER",
-                "peers",
-                "disconnect",
-                "block",
-                "stats",
-                "stop",
-                "help",
-                "listening {",
-                "connected {",
-                "message {",
-                "disconnected {",
-                "rate {",
-                "error {",
-                "Exit codes",
-            ],
-        ),
-        (&["id"], &["--identity", "--json", "Exit codes"]),
-        (
-            &["ping"],
-            &["--count", "--interval", "--timeout", "--json", "Exit codes"],
-        ),
-        (&["perf"], &["listen", "run"]),
-        (&["perf", "listen"], &["[ADDR]", "--json", "--once"]),
-        (
-            &["perf", "run"],
-            &[
-                "<ADDR>",
-                "--mode",
-                "--size",
-                "--seconds",
-                "--parallel",
-                "--json",
-                "--plain",
-                "stream",
-                "messages",
-                "pingpong",
-                "connect",
-                "idle",
-            ],
-        ),
-    ];
-    for (command, parts) in wanted {
+    for (command, parts) in WANTED {
         let output = run(&[command, &["--help"]].concat());
         assert_eq!(output.status.code(), Some(0));
         let help = stdout(&output);
@@ -81,6 +16,72 @@ fn help_has_every_option() {
         }
     }
 }
+
+const WANTED: [(&[&str], &[&str]); 7] = [
+    (
+        &[],
+        &[
+            "demo",
+            "node",
+            "id",
+            "ping",
+            "perf",
+            "completions",
+            "Exit codes",
+        ],
+    ),
+    (
+        &["node"],
+        &[
+            "--port",
+            "--network",
+            "--key-file",
+            "--identity",
+            "--name",
+            "--speed",
+            "--json",
+            "connect PEER",
+            "send PEER",
+            "peers",
+            "disconnect",
+            "block",
+            "stats",
+            "stop",
+            "help",
+            "listening {",
+            "connected {",
+            "message {",
+            "disconnected {",
+            "rate {",
+            "error {",
+            "Exit codes",
+        ],
+    ),
+    (&["id"], &["--identity", "--json", "Exit codes"]),
+    (
+        &["ping"],
+        &["--count", "--interval", "--timeout", "--json", "Exit codes"],
+    ),
+    (&["perf"], &["listen", "run"]),
+    (&["perf", "listen"], &["[ADDR]", "--json", "--once"]),
+    (
+        &["perf", "run"],
+        &[
+            "<ADDR>",
+            "--mode",
+            "--size",
+            "--seconds",
+            "--parallel",
+            "--json",
+            "--plain",
+            "stream",
+            "messages",
+            "pingpong",
+            "connect",
+            "idle",
+        ],
+    ),
+];
 
 #[test]
 fn completions_name_the_commands() {

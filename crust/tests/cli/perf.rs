@@ -37,6 +37,21 @@ fn several_sessions_are_measured_together() {
 }
 
 #[test]
+fn plain_run_may_name_the_plain_port() {
+    let mut listener = Running::start(&["perf", "listen", "--json", "--once"]);
+    let listening = listener.event("listening");
+    let report = measure(text(&listening, "plain"), "stream", true);
+    check(&report, "stream");
+    let own = listener.line();
+    assert_eq!(
+        (&own["mode"], &own["plain"]),
+        (&"stream".into(), &true.into())
+    );
+    assert!(own["bytes"].as_u64() >= report["bytes"].as_u64(), "{own}");
+    assert_eq!(listener.exit_code(), Some(0));
+}
+
+#[test]
 fn listener_that_is_not_there_is_exit_code_3() {
     let output = run(&["perf", "run", "tcp://127.0.0.1:1"]);
     assert_eq!(output.status.code(), Some(3));

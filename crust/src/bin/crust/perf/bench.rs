@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration, time::Instant};
 
-use crust::{Addr, Contact, Node, Session, rt};
+use crust::{Addr, Contact, rt};
+use futures::lock::Mutex;
 
 use super::{
     args::{Mode, RunArgs},
-    ask::{Ask, State, encode},
-    link::{Link, Payload, Place, answer, dialer},
+    ask::{Ask, State},
+    link::{Link, Payload, Place},
     meter::Meter,
 };
 use crate::{exit::Failure, usage::Usage};
@@ -25,11 +26,10 @@ pub(super) struct Bench {
     control: Control,
 }
 
-/// The session that accompanies a run and is not measured.
+/// The link that accompanies a run and is not measured.
 #[derive(Debug)]
 struct Control {
-    node: Node,
-    session: Session,
+    link: Mutex<Link>,
     ask: Ask,
 }
 
@@ -54,8 +54,8 @@ impl Bench {
     /// Tells the listener what is to come.
     pub(super) async fn begin(args: &RunArgs) -> Result<Self, Failure> {
         let (mode, plain) = (args.mode, args.plain);
-        let control = Control::open(&args.listener, Ask::Run { mode, plain }).await?;
-        let state = control.state().await?;
+        let ask = Ask::Run { mode, plain };
+        let (control, state) = Control::open(&args.listener, ask).await?;
         let place = if plain {
             Place::Plain(on_host(&args.listener.addr, &state.plain))
         } else {
@@ -83,7 +83,7 @@ impl Bench {
         let mut links = Vec::new();
         for _ in 0..self.parallel {
             let mut link = Link::open(&self.place).await?;
-            link.ask(&Ask::Begin { mode: self.mode }).await?;
+            link.begin(self.mode).await?;
             links.push(link);
         }
         Ok(links)
@@ -116,22 +116,43 @@ impl Bench {
 
     /// Tells the listener that it is over.
     pub(super) async fn end(self) {
-        self.control.node.shutdown().await;
+        self.control.link.into_inner().close().await;
     }
 }
 
 impl Control {
-    async fn open(listener: &Contact, ask: Ask) -> Result<Self, Failure> {
-        let node = dialer().await?;
-        let session = node.connect(listener).await?;
-        Ok(Self { node, session, ask })
+    /// Goes to the listener's own port; a run with `--plain` may name the plain one too.
+    async fn open(listener: &Contact, ask: Ask) -> Result<(Self, State), Failure> {
+        let failure = match Self::begin(&Place::Crust(listener.clone()), &ask).await {
+            Ok(begun) => return Ok(begun),
+            Err(failure) => failure,
+        };
+        let plain = matches!(ask, Ask::Run { plain: true, .. }) && listener.peer.is_none();
+        if !plain {
+            return Err(failure);
+        }
+        let place = Place::Plain(listener.addr.clone());
+        let begun = rt::timeout(PLAIN_ANSWER, Self::begin(&place, &ask)).await;
+        // What failed first tells more.
+        begun.ok().and_then(Result::ok).ok_or(failure)
+    }
+
+    async fn begin(place: &Place, ask: &Ask) -> Result<(Self, State), Failure> {
+        let control = Self {
+            link: Mutex::new(Link::open(place).await?),
+            ask: ask.clone(),
+        };
+        let state = control.state().await?;
+        Ok((control, state))
     }
 
     async fn state(&self) -> Result<State, Failure> {
-        self.session.send(encode(&self.ask)).await?;
-        answer(&self.session).await
+        self.link.lock().await.ask(&self.ask).await
     }
 }
+
+/// For a listener to say what it is: a question on a connection that was just opened.
+const PLAIN_ANSWER: Duration = Duration::from_secs(2);
 
 /// The port of `plain` on the host that `addr` names: the listener may be on all addresses of another machine.
 fn on_host(addr: &Addr, plain: &Addr) -> Addr {

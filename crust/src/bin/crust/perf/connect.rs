@@ -7,7 +7,6 @@ use futures::future::try_join_all;
 
 use super::{
     args::Mode,
-    ask::Ask,
     bench::Bench,
     flow::broke_off,
     link::{Link, Place, dialer},
@@ -78,7 +77,7 @@ async fn once(node: &Node, place: &Place) -> Result<(), Failure> {
         Place::Plain(_) => {
             let mut link = Link::open(place).await?;
             let mode = Mode::Connect;
-            link.ask(&Ask::Begin { mode }).await?;
+            link.begin(mode).await?;
         }
     }
     Ok(())

@@ -5,7 +5,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     args::Mode,
-    ask::Ask,
     bench::Bench,
     link::{Link, Origin},
     meter::bar,
@@ -71,7 +70,7 @@ async fn open_all(origins: Vec<Origin>) -> Result<Vec<Link>, Failure> {
 
 async fn open(origin: Origin) -> Result<Link, Failure> {
     let mut link = origin.open().await?;
-    link.ask(&Ask::Begin { mode: Mode::Idle }).await?;
+    link.begin(Mode::Idle).await?;
     Ok(link)
 }
 

@@ -9,6 +9,7 @@ use crust_tcp::TcpTransport;
 use serde::de::DeserializeOwned;
 
 use super::{
+    args::Mode,
     ask::{self, Ask, Total},
     plain::{Heard, Plain, frame},
 };
@@ -115,8 +116,13 @@ impl Link {
         }
     }
 
+    /// Says that what is measured in this mode follows.
+    pub(super) async fn begin(&mut self, mode: Mode) -> Result<(), Failure> {
+        self.ask::<Total>(&Ask::Begin { mode }).await.map(drop)
+    }
+
     /// Asks, and waits for the answer.
-    pub(super) async fn ask(&mut self, ask: &Ask) -> Result<Total, Failure> {
+    pub(super) async fn ask<T: DeserializeOwned>(&mut self, ask: &Ask) -> Result<T, Failure> {
         self.send(&Payload::ask(ask)).await?;
         match self {
             Self::Crust { session, .. } => answer(session).await,
@@ -141,7 +147,7 @@ pub(super) async fn dialer() -> Result<Node, Failure> {
 }
 
 /// The next message, as the answer that was asked for.
-pub(super) async fn answer<T: DeserializeOwned>(session: &Session) -> Result<T, Failure> {
+async fn answer<T: DeserializeOwned>(session: &Session) -> Result<T, Failure> {
     match session.recv().await {
         Some(message) => decoded(&message.data),
         None => Err(ended()),

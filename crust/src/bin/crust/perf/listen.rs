@@ -26,17 +26,19 @@ pub(super) async fn listen(args: ListenArgs) -> Result<(), Failure> {
         .limits(limits())
         .start()
         .await?;
-    let tally = Arc::<Tally>::default();
-    let plain = plain::listen(&node.listening()[0], tally.clone()).await?;
-    announce(&node, &plain.addr, args.json);
+    let plain = plain::listen(&node.listening()[0]).await?;
+    announce(&node, plain.local_addr(), args.json);
     let (over, mut runs) = mpsc::channel(0);
-    let host = Host {
-        tally,
-        plain: plain.addr.clone(),
+    let host = Arc::new(Host {
+        tally: Tally::default(),
+        plain: plain.local_addr().clone(),
         json: args.json,
         over,
-    };
-    let accepts = rt::spawn(accept(node.clone(), host));
+    });
+    let accepts = (
+        rt::spawn(accept(node.clone(), host.clone())),
+        rt::spawn(plain::accept(plain, host)),
+    );
     let once = async { while !(runs.next().await.is_none() || args.once) {} };
     select_biased! {
         () = signal::interrupted().fuse() => {}
@@ -48,9 +50,9 @@ pub(super) async fn listen(args: ListenArgs) -> Result<(), Failure> {
 }
 
 /// What the tasks of a listener share.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Host {
-    tally: Arc<Tally>,
+    tally: Tally,
     plain: Addr,
     json: bool,
     /// Told of each run that is over.
@@ -58,8 +60,7 @@ struct Host {
 }
 
 /// Gives each session a task of its own.
-async fn accept(node: Node, host: Host) {
-    let host = Arc::new(host);
+async fn accept(node: Node, host: Arc<Host>) {
     while let Some(session) = node.accept().await {
         host.tally.add_session();
         rt::detach(serve(session, host.clone()));
@@ -70,7 +71,6 @@ async fn serve(session: Session, host: Arc<Host>) {
     let mut visitor = Visitor::default();
     while let Some(message) = session.recv().await {
         let answer = if ask::is_ask(&message.data) {
-            host.tally.add(visitor.take_uncounted());
             host.answer(&mut visitor, &message.data)
         } else {
             visitor.on_data(message.data.len()).then_some(message.data)
@@ -80,16 +80,13 @@ async fn serve(session: Session, host: Arc<Host>) {
             tracing::debug!(peer = %session.peer(), %error, "answer not sent");
         }
     }
-    host.tally.add(visitor.take_uncounted());
-    if let Some(run) = visitor.run {
-        host.print(&run);
-        let _ = host.over.clone().try_send(());
-    }
+    host.on_gone(visitor);
 }
 
 impl Host {
     /// What is said to an ask, if it is one.
     fn answer(&self, visitor: &mut Visitor, ask: &[u8]) -> Option<Bytes> {
+        self.tally.add(visitor.take_uncounted());
         match ask::decode(ask)? {
             Ask::Run { mode, plain } => {
                 visitor
@@ -106,6 +103,15 @@ impl Host {
                 Some(encode(&visitor.total))
             }
             Ask::End => Some(encode(&visitor.total)),
+        }
+    }
+
+    /// A session or connection is over.
+    fn on_gone(&self, mut visitor: Visitor) {
+        self.tally.add(visitor.take_uncounted());
+        if let Some(run) = visitor.run {
+            self.print(&run);
+            let _ = self.over.clone().try_send(());
         }
     }
 

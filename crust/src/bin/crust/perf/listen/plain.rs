@@ -11,55 +11,44 @@ use crust_tcp::TcpTransport;
 use futures::StreamExt;
 
 use super::{
-    super::{
-        args::Mode,
-        ask::{self, Ask, encode},
-        plain::{HEADER_LEN, Heard, Plain, frame},
-        tally::Tally,
-    },
+    super::plain::{HEADER_LEN, Heard, Plain, frame},
+    Host,
     visitor::Visitor,
 };
 use crate::exit::{Exit, Failure, sentence};
 
-/// The port; it closes when this is dropped.
-#[derive(Debug)]
-pub(super) struct PlainPort {
-    pub(super) addr: Addr,
-    _accepts: rt::Task<()>,
-}
-
 /// Listens where `addr` does, on a port of its own.
-pub(super) async fn listen(addr: &Addr, tally: Arc<Tally>) -> Result<PlainPort, Failure> {
-    let listener = TcpTransport::new()
-        .listen(&with_free_port(addr))
-        .await
-        .map_err(|error| Failure {
-            exit: Exit::NotStarted,
-            text: sentence(&error),
-        })?;
-    Ok(PlainPort {
-        addr: listener.local_addr().clone(),
-        _accepts: rt::spawn(accept(listener, tally)),
+pub(super) async fn listen(addr: &Addr) -> Result<Listener, Failure> {
+    let listener = TcpTransport::new().listen(&with_free_port(addr)).await;
+    listener.map_err(|error| Failure {
+        exit: Exit::NotStarted,
+        text: sentence(&error),
     })
 }
 
-async fn accept(mut listener: Listener, tally: Arc<Tally>) {
+/// Gives each connection a task of its own.
+pub(super) async fn accept(mut listener: Listener, host: Arc<Host>) {
     while let Some(incoming) = listener.next().await {
-        let tally = tally.clone();
+        let host = host.clone();
         rt::detach(async move {
-            if let Err(error) = serve(incoming, &tally).await {
+            let mut visitor = Visitor::default();
+            if let Err(error) = serve(incoming, &host, &mut visitor).await {
                 tracing::debug!(%error, "plain connection ended");
             }
+            host.on_gone(visitor);
         });
     }
 }
 
-async fn serve(incoming: Result<Incoming, TransportError>, tally: &Tally) -> io::Result<()> {
+async fn serve(
+    incoming: Result<Incoming, TransportError>,
+    host: &Host,
+    visitor: &mut Visitor,
+) -> io::Result<()> {
     let connection = incoming.map_err(io::Error::other)?.accept().await;
     let mut plain = Plain::new(connection.map_err(io::Error::other)?);
-    let mut visitor = Visitor::default();
     let mut echo = Vec::new();
-    tally.add_session();
+    host.tally.add_session();
     while let Some(heard) = plain.next().await? {
         match heard {
             Heard::Data(len) => {
@@ -71,18 +60,15 @@ async fn serve(incoming: Result<Incoming, TransportError>, tally: &Tally) -> io:
                 }
             }
             Heard::Ask(text) => {
-                if let Some(Ask::Begin { mode }) = ask::decode(&text) {
-                    visitor.begin(mode);
-                    if matches!(mode, Mode::Stream | Mode::Messages) {
-                        plain.expect_much();
-                    }
+                if let Some(answer) = host.answer(visitor, &text) {
+                    plain.write(&frame(&answer)).await?;
                 }
-                tally.add(visitor.take_uncounted());
-                plain.write(&frame(&encode(&visitor.total))).await?;
+                if visitor.brings_much {
+                    plain.expect_much();
+                }
             }
         }
     }
-    tally.add(visitor.take_uncounted());
     Ok(())
 }
 

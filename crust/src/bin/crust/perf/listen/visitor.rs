@@ -21,6 +21,8 @@ pub(super) struct Visitor {
     /// Of `total`, what the listener's own counters do not have yet.
     uncounted: Total,
     echoes: bool,
+    /// Whether its messages come without a pause.
+    pub(super) brings_much: bool,
 }
 
 /// A run, from when its listener heard of it.
@@ -36,6 +38,7 @@ pub(super) struct Run {
 impl Visitor {
     pub(super) fn begin(&mut self, mode: Mode) {
         self.echoes = mode == Mode::Pingpong;
+        self.brings_much = matches!(mode, Mode::Stream | Mode::Messages);
     }
 
     /// A measured message. Returns whether it goes back.
