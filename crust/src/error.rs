@@ -1,8 +1,8 @@
 //! Why a node did not start, and why a peer was not reached.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use crust_core::{Addr, PeerId, TransportError};
+use crust_core::{Addr, DiscoveryError, PeerId, TransportError};
 use crust_crypto::{HandshakeError, IdentityError};
 use thiserror::Error;
 
@@ -48,7 +48,9 @@ pub enum ConnectError {
         attempts: Vec<Attempt>,
     },
     /// No address of the peer is known.
-    #[error("no address of {peer} is known; give one, as in {peer}@tcp://192.0.2.7:5483")]
+    #[error(
+        "no address of {peer} is known, and no discovery found one; give one, as in {peer}@tcp://192.0.2.7:5483"
+    )]
     NoAddress {
         /// Who.
         peer: PeerId,
@@ -59,6 +61,54 @@ pub enum ConnectError {
     /// The node was shut down.
     #[error("this node is shut down")]
     Shutdown,
+}
+
+/// Why there is no session with anybody.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BootstrapError {
+    /// Everybody who was found was tried.
+    #[error("found no way into the network:{}{}", search_list(.searches), list(.attempts))]
+    Failed {
+        /// What was tried, in order; the first 256.
+        attempts: Vec<Attempt>,
+        /// Where was searched.
+        searches: Vec<SearchReport>,
+    },
+    /// The node has no discovery.
+    #[error(
+        "this node has no discovery to find anybody with; give it one, or a contact to connect to"
+    )]
+    NoDiscovery,
+    /// The node was shut down.
+    #[error("this node is shut down")]
+    Shutdown,
+}
+
+/// What one discovery's search came to.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SearchReport {
+    /// The discovery's name.
+    pub source: &'static str,
+    /// How often it found somebody.
+    pub found: u64,
+    /// What went wrong last.
+    pub error: Option<Arc<DiscoveryError>>,
+}
+
+impl fmt::Display for SearchReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.found {
+            0 => write!(f, "{}: found nobody", self.source)?,
+            1 => write!(f, "{}: found 1 peer or address", self.source)?,
+            found => write!(f, "{}: found {found} peers or addresses", self.source)?,
+        }
+        match &self.error {
+            Some(error) => write!(f, " ({})", chain(error)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One attempt to reach a peer.
@@ -132,10 +182,30 @@ pub enum AttemptError {
     Transport(#[from] TransportError),
 }
 
+impl AttemptError {
+    /// Whether it says something about the address, and not about this node alone.
+    pub(crate) const fn tells_of_the_address(&self) -> bool {
+        !matches!(
+            self,
+            Self::Blocked
+                | Self::Limit
+                | Self::Oneself
+                | Self::Transport(TransportError::Unsupported { .. })
+        )
+    }
+}
+
 fn list(attempts: &[Attempt]) -> String {
     attempts
         .iter()
         .map(|attempt| format!("\n  {attempt}"))
+        .collect()
+}
+
+fn search_list(searches: &[SearchReport]) -> String {
+    searches
+        .iter()
+        .map(|search| format!("\n  {search}"))
         .collect()
 }
 

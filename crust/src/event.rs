@@ -34,6 +34,15 @@ pub enum Event {
         /// It.
         session: Session,
     },
+    /// A discovery found a peer: told once for each of the two. Nothing is proven yet.
+    ///
+    /// Of these, at most 256 wait for a reader of events; one that falls behind misses the oldest.
+    Discovered {
+        /// Who it is said to be.
+        peer: PeerId,
+        /// The name of the discovery.
+        source: &'static str,
+    },
     /// A session ended. Every message that came before has been told.
     Disconnected {
         /// Who was on the other side.

@@ -42,6 +42,7 @@
 //! executor.
 
 mod clock;
+mod control;
 mod error;
 mod event;
 #[cfg(fuzzing)]
@@ -62,7 +63,7 @@ pub use crust_crypto::{Cipher, Identity, NetworkKey};
 pub use ipnet::IpNet;
 
 pub use self::{
-    error::{Attempt, AttemptError, ConnectError, StartError},
+    error::{Attempt, AttemptError, BootstrapError, ConnectError, SearchReport, StartError},
     event::{AbuseKind, Event},
     message::{Message, Priority},
     node::{

@@ -1,6 +1,7 @@
 //! The node: what an application starts, and through which it meets its peers.
 
 pub(crate) mod accept;
+pub(crate) mod announce;
 pub(crate) mod book;
 pub(crate) mod builder;
 pub(crate) mod config;
@@ -9,6 +10,7 @@ pub(crate) mod endpoints;
 pub(crate) mod establish;
 pub(crate) mod gate;
 pub(crate) mod inner;
+pub(crate) mod keep;
 mod keyring;
 mod random;
 pub(crate) mod registry;
@@ -27,7 +29,7 @@ use ipnet::IpNet;
 
 use self::{builder::NodeBuilder, dial::Target, endpoints::Endpoint, inner::Inner};
 use crate::{
-    error::ConnectError,
+    error::{BootstrapError, ConnectError},
     event::Event,
     reason::DisconnectReason,
     session::{Session, send_side::Order},
@@ -110,7 +112,8 @@ impl Node {
 
     /// Connects to a peer, an address or both, and gives the session; the existing one where there is one.
     ///
-    /// All known addresses are tried, each a moment after the one before.
+    /// All known addresses are tried, each a moment after the one before. Of a peer whose addresses are not known, the
+    /// node's discoveries are asked. The session is [pinned](Session::pin).
     ///
     /// # Errors
     ///
@@ -120,7 +123,27 @@ impl Node {
     ///
     /// Dropping the future gives up; a session that was just made stays, and its events come.
     pub async fn connect(&self, target: impl Into<Target>) -> Result<Session, ConnectError> {
-        dial::connect(&self.0.inner, target.into()).await
+        let session = dial::connect(&self.0.inner, target.into(), true).await?;
+        session.pin();
+        Ok(session)
+    }
+
+    /// Searches with every discovery of the node, dials whom they find, and gives the first session; one that exists at
+    /// once.
+    ///
+    /// A node that was told to [keep](NodeBuilder::keep) sessions does so without being asked; this waits for the first.
+    ///
+    /// # Errors
+    ///
+    /// [`BootstrapError::Failed`] once every search has ended or has run for [`Timeouts::search`](crate::Timeouts) and
+    /// everybody who was found was tried in vain, with all of that; the node goes on searching where it is to keep
+    /// sessions. The other variants as they say.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up; a session that was just made stays, and its events come.
+    pub async fn bootstrap(&self) -> Result<Session, BootstrapError> {
+        keep::bootstrap(&self.0.inner).await
     }
 
     /// Remembers an address of a peer, for [`Node::connect`] by its id alone.
@@ -243,6 +266,7 @@ async fn end(inner: Arc<Inner>) {
         let _ = rt::timeout(CUT_TIMEOUT, idle()).await;
     }
     inner.hub.end();
+    inner.switchboard.end();
 }
 
 impl Drop for Handle {

@@ -3,6 +3,7 @@
 pub(crate) mod assembly;
 pub(crate) mod budget;
 pub(crate) mod buffers;
+pub(crate) mod control_out;
 pub(crate) mod counters;
 pub(crate) mod driver;
 pub(crate) mod inbox;
@@ -147,6 +148,17 @@ impl Session {
     /// Safe.
     pub async fn closed(&self) -> DisconnectReason {
         self.0.ended().await
+    }
+
+    /// Keeps the session though the node has more than it is to [keep](crate::NodeBuilder::keep); true from the start
+    /// for what the application connected to.
+    pub fn pin(&self) {
+        self.0.set_pinned(true);
+    }
+
+    /// Lets the node end the session when it has more than it is to keep.
+    pub fn unpin(&self) {
+        self.0.set_pinned(false);
     }
 
     /// Who is on the other side: proven by its key.

@@ -1,5 +1,6 @@
 //! Whole-node tests of Crust: several nodes, several processes. The tests are in `tests/tests`; here is what they share.
 
+mod finds;
 mod frames;
 mod from;
 mod hostile;
@@ -9,6 +10,7 @@ mod tell;
 mod wait;
 
 pub use self::{
+    finds::{Finds, find, find_addr},
     frames::{Frame, Hello, chunk, message},
     from::{TcpFrom, builder_from, dial_from},
     hostile::{Hostile, identity_above, identity_below},

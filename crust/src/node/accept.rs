@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use crust_core::{Incoming, Listener, Role, rt};
+use crust_core::{Incoming, Listener, rt};
 use crust_crypto::HandshakeError;
 use futures::StreamExt;
 
@@ -13,6 +13,7 @@ use crate::{
         establish::EstablishError,
         gate::Slot,
         inner::{Inner, ip_of},
+        keyring::Opening,
         tasks::Running,
     },
 };
@@ -72,8 +73,7 @@ async fn handshake(inner: &Arc<Inner>, incoming: Incoming, ip: Option<IpAddr>) {
             return;
         }
     };
-    if let Err(EstablishError::Attempt(error)) = inner.begin(connection, Role::Listener, None).await
-    {
+    if let Err(EstablishError::Attempt(error)) = inner.begin(connection, Opening::ACCEPTED).await {
         tracing::debug!(%remote, error = %chain(&error), "handshake failed");
         let held = rt::now().saturating_duration_since(started_at);
         inner.on_handshake_failed(ip, is_offence(&error, held));

@@ -13,6 +13,8 @@ pub(crate) struct Book {
     given: HashMap<PeerId, Vec<Addr>>,
     /// What peers said; of those heard of longest ago it is forgotten.
     told: Recent<PeerId, Vec<Addr>>,
+    /// What discoveries said; likewise.
+    heard: Recent<PeerId, Vec<Addr>>,
 }
 
 impl Book {
@@ -20,6 +22,7 @@ impl Book {
         Self {
             given: HashMap::new(),
             told: Recent::new(MAX_PEERS),
+            heard: Recent::new(MAX_PEERS),
         }
     }
 
@@ -37,10 +40,17 @@ impl Book {
         self.told.insert(peer, addrs);
     }
 
-    /// The addresses of `peer`: the application's first, the newest first.
+    /// A discovery says where `peer` is. Replaces what was said before.
+    pub(crate) fn hear(&mut self, peer: PeerId, addrs: &[Addr]) {
+        let addrs = addrs[..addrs.len().min(MAX_ADDRS)].to_vec();
+        self.heard.insert(peer, addrs);
+    }
+
+    /// The addresses of `peer`: the application's first, the newest first; then the peer's own, then rumours.
     pub(crate) fn addrs(&self, peer: &PeerId) -> Vec<Addr> {
         let mut addrs = self.given.get(peer).cloned().unwrap_or_default();
-        for addr in self.told.get(peer).into_iter().flatten() {
+        let others = [self.told.get(peer), self.heard.get(peer)];
+        for addr in others.into_iter().flatten().flatten() {
             if !addrs.contains(addr) {
                 addrs.push(addr.clone());
             }

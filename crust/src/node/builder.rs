@@ -1,8 +1,8 @@
 //! How a node is made.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
-use crust_core::{Addr, Listener, Transport, TransportError, listen_live, rt};
+use crust_core::{Addr, Discovery, Listener, Transport, TransportError, listen_live, rt};
 use crust_crypto::{Identity, Keys, NetworkKey};
 
 use crate::{
@@ -10,8 +10,10 @@ use crate::{
     node::{
         Node,
         accept::accept,
+        announce::announce,
         config::{Limits, Timeouts},
         inner::{Inner, Parts},
+        keep::keep,
         random,
     },
 };
@@ -24,6 +26,8 @@ pub struct NodeBuilder {
     identity: Source,
     network: NetworkKey,
     transports: Vec<Arc<dyn Transport>>,
+    discoveries: Vec<Arc<dyn Discovery>>,
+    keep: Option<RangeInclusive<usize>>,
     listen: Vec<Addr>,
     port: u16,
     dial_only: bool,
@@ -45,6 +49,8 @@ impl NodeBuilder {
             identity: Source::Fresh,
             network: NetworkKey::from_name(NetworkKey::DEFAULT_NAME),
             transports: built_in(),
+            discoveries: Vec::new(),
+            keep: None,
             listen: Vec::new(),
             port: 0,
             dial_only: false,
@@ -82,6 +88,26 @@ impl NodeBuilder {
     /// Adds a transport of your own.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transports.push(Arc::new(transport));
+        self
+    }
+
+    /// Adds a discovery: it is told where this node is, asked for peers, and learns how dials went.
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discoveries.push(Arc::new(discovery));
+        self
+    }
+
+    /// Keeps the node connected by itself.
+    ///
+    /// With fewer sessions than the range begins with, it dials whom its discoveries find: peers in other networks than
+    /// those it has sessions in first, sixteen at a time, and whoever could not be reached again after a time that
+    /// doubles. With as many as the range ends with it lets nobody in, and what the application makes beyond that
+    /// costs the least useful of the others: those with the fewest messages, then the youngest. What the application
+    /// connected to, or [pinned](crate::Session::pin), stays.
+    ///
+    /// Without it, discoveries are asked only by [`Node::bootstrap`] and [`Node::connect`].
+    pub fn keep(mut self, sessions: RangeInclusive<usize>) -> Self {
+        self.keep = Some(sessions);
         self
     }
 
@@ -145,6 +171,8 @@ impl NodeBuilder {
             limits: self.limits.clamped(),
             timeouts: self.timeouts.clamped(),
             transports: self.transports,
+            discoveries: self.discoveries,
+            keep: self.keep,
             listening: listeners
                 .iter()
                 .map(|listener| listener.local_addr().clone())
@@ -156,7 +184,12 @@ impl NodeBuilder {
             let running = inner.tasks.start();
             rt::spawn(accept(inner.clone(), listener, running))
         });
-        let loops = loops.collect();
+        let mut loops: Vec<_> = loops.collect();
+        if !inner.discoveries.is_empty() || inner.wishes.is_keeping() {
+            let running = || inner.tasks.start();
+            loops.push(rt::spawn(announce(inner.clone(), running())));
+            loops.push(rt::spawn(keep(inner.clone(), running())));
+        }
         Ok(Node::new(inner, loops))
     }
 

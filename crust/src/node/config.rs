@@ -73,6 +73,8 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// After which a peer that is not heard is lost; 20 s. It is asked after half of that.
     pub lost: Duration,
+    /// A search is given to find somebody, before it counts as tried in vain; 10 s. What ends before has had its time.
+    pub search: Duration,
     /// Between one address and the next while a peer is dialed; 250 ms (RFC 8305 §5).
     pub stagger: Duration,
 }
@@ -83,6 +85,7 @@ impl Default for Timeouts {
             dial: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             lost: Duration::from_secs(20),
+            search: Duration::from_secs(10),
             stagger: Duration::from_millis(250),
         }
     }
@@ -95,6 +98,7 @@ impl Timeouts {
             &mut self.dial,
             &mut self.handshake,
             &mut self.lost,
+            &mut self.search,
             &mut self.stagger,
         ] {
             *time = (*time).min(LONGEST);

@@ -2,8 +2,11 @@
 
 use std::{collections::VecDeque, future::poll_fn, sync::Arc, time::Duration};
 
-use crust_core::{Addr, Contact, DialOpts, PeerId, Role, rt};
-use futures::{FutureExt, StreamExt, select_biased, stream::FuturesUnordered};
+use crust_core::{Addr, Contact, DialOpts, DialOutcome, PeerId, Role, rt};
+use futures::{
+    FutureExt, StreamExt, select_biased,
+    stream::{FuturesUnordered, select_all},
+};
 
 use crate::{
     clock,
@@ -11,6 +14,7 @@ use crate::{
     node::{
         establish::{EstablishError, attempt},
         inner::Inner,
+        keyring::Opening,
     },
     session::{Session, shared::Shared},
 };
@@ -86,7 +90,13 @@ impl std::fmt::Display for Target {
 }
 
 /// Connects to `target`.
-pub(crate) async fn connect(inner: &Arc<Inner>, target: Target) -> Result<Session, ConnectError> {
+///
+/// `pinned`: the application asked for it.
+pub(crate) async fn connect(
+    inner: &Arc<Inner>,
+    target: Target,
+    pinned: bool,
+) -> Result<Session, ConnectError> {
     if inner.registry.is_closed() {
         return Err(ConnectError::Shutdown);
     }
@@ -106,13 +116,19 @@ pub(crate) async fn connect(inner: &Arc<Inner>, target: Target) -> Result<Sessio
             session.ended().await;
         }
     }
-    let addrs = addrs(inner, &target)?;
-    let session = inner.until_stopped(race(inner, &target, addrs)).await;
+    let reached = async {
+        let addrs = match (addrs(inner, &target), target.peer()) {
+            (known, Some(peer)) if known.is_empty() => search(inner, peer).await?,
+            (known, _) => known,
+        };
+        race(inner, &target, pinned, addrs).await
+    };
+    let session = inner.until_stopped(reached).await;
     session.ok_or(ConnectError::Shutdown)?.map(Session)
 }
 
 /// Where to try, the best first.
-fn addrs(inner: &Inner, target: &Target) -> Result<VecDeque<Addr>, ConnectError> {
+fn addrs(inner: &Inner, target: &Target) -> VecDeque<Addr> {
     let mut addrs = VecDeque::new();
     if let Target::Addr(addr) | Target::PeerAt(_, addr) = target {
         addrs.push_back(addr.clone());
@@ -123,11 +139,31 @@ fn addrs(inner: &Inner, target: &Target) -> Result<VecDeque<Addr>, ConnectError>
                 addrs.push_back(known);
             }
         }
-        if addrs.is_empty() {
-            return Err(ConnectError::NoAddress { peer });
-        }
     }
-    Ok(addrs)
+    addrs
+}
+
+/// Asks the discoveries where `peer` is; takes the first answer.
+async fn search(inner: &Inner, peer: PeerId) -> Result<VecDeque<Addr>, ConnectError> {
+    let searches = inner
+        .discoveries
+        .iter()
+        .map(|discovery| discovery.discover());
+    let mut found = select_all(searches).filter_map(|found| {
+        let addrs = found.ok().filter(|found| found.peer == Some(peer));
+        std::future::ready(
+            addrs
+                .map(|found| found.addrs)
+                .filter(|addrs| !addrs.is_empty()),
+        )
+    });
+    let first = rt::timeout(inner.timeouts.search, found.next()).await;
+    let addrs = first
+        .ok()
+        .flatten()
+        .ok_or(ConnectError::NoAddress { peer })?;
+    inner.on_heard(peer, &addrs);
+    Ok(addrs.into())
 }
 
 /// Tries one address after the other, each [`Timeouts::stagger`](crate::Timeouts) after the one before or at once when
@@ -135,13 +171,19 @@ fn addrs(inner: &Inner, target: &Target) -> Result<VecDeque<Addr>, ConnectError>
 async fn race(
     inner: &Arc<Inner>,
     target: &Target,
+    pinned: bool,
     mut addrs: VecDeque<Addr>,
 ) -> Result<Arc<Shared>, ConnectError> {
+    let opening = Opening {
+        role: Role::Dialer,
+        expect: target.peer(),
+        pinned,
+    };
     let mut running = FuturesUnordered::new();
     let mut failed = Vec::new();
     loop {
         if let Some(addr) = addrs.pop_front() {
-            running.push(try_addr(inner, addr, target.peer()));
+            running.push(try_addr(inner, addr, opening));
         }
         let stagger = if addrs.is_empty() {
             Duration::MAX
@@ -178,18 +220,36 @@ async fn pause(duration: Duration) {
 async fn try_addr(
     inner: &Arc<Inner>,
     addr: Addr,
-    expect: Option<PeerId>,
+    opening: Opening,
 ) -> Result<Arc<Shared>, Attempt> {
     let started_at = rt::now();
-    open(inner, &addr, expect)
-        .await
-        .map_err(|error| attempt(&addr, started_at, error))
+    let result = open(inner, &addr, opening).await;
+    let elapsed = rt::now().saturating_duration_since(started_at);
+    match &result {
+        Ok(session) => inner.report(
+            &addr,
+            &DialOutcome::Connected {
+                peer: session.peer,
+                elapsed,
+            },
+        ),
+        Err(error) if error.tells_of_the_address() => {
+            inner.report(
+                &addr,
+                &DialOutcome::Failed {
+                    peer: opening.expect,
+                },
+            );
+        }
+        Err(_) => {}
+    }
+    result.map_err(|error| attempt(&addr, started_at, error))
 }
 
 async fn open(
     inner: &Arc<Inner>,
     addr: &Addr,
-    expect: Option<PeerId>,
+    opening: Opening,
 ) -> Result<Arc<Shared>, AttemptError> {
     if inner.is_blocked_addr(addr) {
         return Err(AttemptError::Blocked);
@@ -204,7 +264,7 @@ async fn open(
     if inner.is_blocked_addr(connection.remote_addr()) {
         return Err(AttemptError::Blocked);
     }
-    match inner.begin(connection, Role::Dialer, expect).await {
+    match inner.begin(connection, opening).await {
         Ok(session) => Ok(session),
         Err(EstablishError::Attempt(error)) => Err(error),
         Err(EstablishError::Duplicate(peer)) => other_connection(inner, peer).await,

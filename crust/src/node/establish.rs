@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crust_core::{Addr, Connection, PeerId, Role, rt};
+use crust_core::{Addr, Connection, PeerId, rt};
 
 use crate::{
     clock,
     error::AttemptError,
     node::{
         inner::Inner,
-        keyring::{Keyring, protocol, shake_hands},
+        keyring::{Keyring, Opening, protocol, shake_hands},
         registry::Admission,
     },
     reason::{CloseCode, DisconnectReason},
@@ -59,14 +59,13 @@ impl<E: Into<AttemptError>> From<E> for EstablishError {
 pub(crate) async fn establish(
     inner: &Arc<Inner>,
     connection: Connection,
-    role: Role,
-    expect: Option<PeerId>,
+    opening: Opening,
 ) -> Result<Established, EstablishError> {
     let limit = inner.timeouts.handshake;
-    let agreed = clock::timeout(limit, agree(inner, connection, role, expect)).await;
+    let agreed = clock::timeout(limit, agree(inner, connection, opening)).await;
     let (keyring, shared, window, first) =
         agreed.ok_or(AttemptError::HandshakeTimeout { limit })??;
-    let liveness = Liveness::new(inner.timeouts.lost, role, keyring.rtt, rt::now());
+    let liveness = Liveness::new(inner.timeouts.lost, opening.role, keyring.rtt, rt::now());
     let assembly = Assembly::new(inner.limits.max_message, inner.window());
     let machines = Machines::new(Outbox::new(window), assembly, liveness);
     let driver = Driver::new(shared.clone(), keyring.into_link(), machines);
@@ -81,12 +80,11 @@ pub(crate) async fn establish(
 async fn agree(
     inner: &Inner,
     connection: Connection,
-    role: Role,
-    expect: Option<PeerId>,
+    opening: Opening,
 ) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>), EstablishError> {
-    let (mut keyring, ours, theirs, rest) = meet(inner, connection, role, expect).await?;
+    let (mut keyring, ours, theirs, rest) = meet(inner, connection, opening).await?;
     inner.on_told(keyring.peer, &theirs.addrs);
-    let shared = share(inner, &keyring, role, &ours, &theirs);
+    let shared = share(inner, &keyring, opening, &ours, &theirs);
     let first = settle(inner, &mut keyring, &shared, &theirs, rest).await?;
     Ok((keyring, shared, theirs.window, first))
 }
@@ -95,10 +93,9 @@ async fn agree(
 async fn meet(
     inner: &Inner,
     connection: Connection,
-    role: Role,
-    expect: Option<PeerId>,
+    opening: Opening,
 ) -> Result<(Keyring, Hello, Hello, Vec<u8>), EstablishError> {
-    let mut keyring = shake_hands(inner, connection, role, expect).await?;
+    let mut keyring = shake_hands(inner, connection, opening).await?;
     if keyring.peer == inner.id {
         return Err(AttemptError::Oneself.into());
     }
@@ -218,13 +215,14 @@ async fn give_way(old: &Arc<Shared>, order: Order) {
 fn share(
     inner: &Inner,
     keyring: &Keyring,
-    role: Role,
+    opening: Opening,
     ours: &Hello,
     theirs: &Hello,
 ) -> Arc<Shared> {
     let identity = shared::Identity {
         peer: keyring.peer,
-        role,
+        role: opening.role,
+        pinned: opening.pinned,
         local: keyring.connection.local_addr().clone(),
         remote: keyring.connection.remote_addr().clone(),
         cipher: keyring.cipher,
@@ -232,6 +230,7 @@ fn share(
             connection: ours.connection(theirs),
             instance: theirs.instance,
         },
+        began_at: rt::now(),
     };
     let their_limit = usize::try_from(theirs.max_message).unwrap_or(usize::MAX);
     let limits = shared::Limits {
@@ -239,8 +238,12 @@ fn share(
         window: inner.window(),
         send_queue: inner.limits.send_queue as u64,
     };
-    let hub = Arc::downgrade(&inner.hub);
-    Shared::new(identity, limits, inner.budget.clone(), hub)
+    let ties = shared::Ties {
+        hub: Arc::downgrade(&inner.hub),
+        budget: inner.budget.clone(),
+        switchboard: inner.switchboard.clone(),
+    };
+    Shared::new(identity, limits, ties)
 }
 
 /// What a close in place of a hello or a confirmation means.

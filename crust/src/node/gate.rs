@@ -18,6 +18,8 @@ use crate::{event::AbuseKind, node::config::Limits};
 #[derive(Debug)]
 pub(crate) struct Gate {
     limits: Limits,
+    /// Sessions beyond which nobody else may begin one.
+    most: usize,
     blocked_peers: HashSet<PeerId>,
     blocked_nets: HashSet<IpNet>,
     handshakes: Counts,
@@ -29,6 +31,9 @@ pub(crate) struct Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
     Handshake,
+    /// A session that a peer began.
+    Inbound,
+    /// A session that this node began.
     Session,
 }
 
@@ -72,8 +77,9 @@ pub(crate) struct Offence {
 }
 
 impl Gate {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, most: usize) -> Self {
         Self {
+            most: most.min(limits.sessions),
             limits,
             blocked_peers: HashSet::new(),
             blocked_nets: HashSet::new(),
@@ -110,9 +116,13 @@ impl Gate {
                 limits.handshakes_per_address,
                 limits.handshakes_per_prefix,
             ),
-            Slot::Session => (
+            Slot::Inbound | Slot::Session => (
                 &mut self.sessions,
-                limits.sessions,
+                if slot == Slot::Inbound {
+                    self.most
+                } else {
+                    limits.sessions
+                },
                 limits.sessions_per_address,
                 limits.sessions_per_prefix,
             ),
@@ -124,6 +134,7 @@ impl Gate {
     pub(crate) const fn has_room(&self, slot: Slot) -> bool {
         match slot {
             Slot::Handshake => self.handshakes.total < self.limits.handshakes,
+            Slot::Inbound => self.sessions.total < self.most,
             Slot::Session => self.sessions.total < self.limits.sessions,
         }
     }
@@ -132,7 +143,7 @@ impl Gate {
     pub(crate) fn release(&mut self, slot: Slot, ip: Option<IpAddr>) {
         match slot {
             Slot::Handshake => self.handshakes.release(ip),
-            Slot::Session => self.sessions.release(ip),
+            Slot::Inbound | Slot::Session => self.sessions.release(ip),
         }
     }
 
@@ -336,7 +347,7 @@ mod tests {
             handshakes_per_prefix: 3,
             ..Limits::default()
         };
-        (Gate::new(limits), crust_core::rt::now())
+        (Gate::new(limits, usize::MAX), crust_core::rt::now())
     }
 
     fn ip(text: &str) -> Option<IpAddr> {

@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    ops::RangeInclusive,
     pin::pin,
     sync::{
         Arc, Mutex, Weak,
@@ -9,7 +10,7 @@ use std::{
     },
 };
 
-use crust_core::{Addr, PeerId, Role, Transport, TransportError, rt};
+use crust_core::{Addr, DialOutcome, Discovery, PeerId, Role, Transport, TransportError, rt};
 use crust_crypto::Keys;
 use futures::{
     FutureExt,
@@ -19,6 +20,7 @@ use futures::{
 use ipnet::IpNet;
 
 use crate::{
+    control::Switchboard,
     error::AttemptError,
     event::{AbuseKind, Event, hub::Hub},
     node::{
@@ -28,6 +30,8 @@ use crate::{
         endpoints,
         establish::{EstablishError, Established, establish},
         gate::{Gate, Refusal, Slot},
+        keep::wishes::Wishes,
+        keyring::Opening,
         registry::Registry,
         tasks::{Running, Tasks},
     },
@@ -50,9 +54,12 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) transports: Vec<Arc<dyn Transport>>,
+    pub(crate) discoveries: Vec<Arc<dyn Discovery>>,
+    pub(crate) wishes: Wishes,
     pub(crate) registry: Registry,
     pub(crate) hub: Arc<Hub>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) switchboard: Arc<Switchboard>,
     pub(crate) tasks: Arc<Tasks>,
     /// Where the node listens, as bound.
     pub(crate) listening: Vec<Addr>,
@@ -89,6 +96,8 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) transports: Vec<Arc<dyn Transport>>,
+    pub(crate) discoveries: Vec<Arc<dyn Discovery>>,
+    pub(crate) keep: Option<RangeInclusive<usize>>,
     pub(crate) listening: Vec<Addr>,
     pub(crate) seed: [u64; 2],
 }
@@ -97,15 +106,19 @@ impl Inner {
     pub(crate) fn new(parts: Parts) -> Self {
         let id = parts.keys.peer_id();
         let (stop, stopped) = oneshot::channel();
+        let most = parts.keep.as_ref().map_or(usize::MAX, |keep| *keep.end());
         Self {
             id,
             instance: parts.seed[0],
             keys: parts.keys,
-            gate: Mutex::new(Gate::new(parts.limits.clone())),
+            gate: Mutex::new(Gate::new(parts.limits.clone(), most)),
+            switchboard: Arc::default(),
             budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
             timeouts: parts.timeouts,
             transports: parts.transports,
+            discoveries: parts.discoveries,
+            wishes: Wishes::new(parts.keep),
             registry: Registry::new(id),
             hub: Arc::default(),
             tasks: Arc::default(),
@@ -144,24 +157,27 @@ impl Inner {
     pub(crate) async fn begin(
         self: &Arc<Self>,
         connection: crust_core::Connection,
-        role: Role,
-        expect: Option<PeerId>,
+        opening: Opening,
     ) -> Result<Arc<Shared>, EstablishError> {
         // Limits by address are for those who dial us; whom we dial is our own choice.
-        let ip = match role {
+        let ip = match opening.role {
             Role::Dialer => None,
             Role::Listener => ip_of(connection.remote_addr()),
         };
-        let place = self
-            .admit(Slot::Session, ip)
-            .map_err(|_| AttemptError::Limit)?;
+        let slot = match opening.role {
+            Role::Dialer => Slot::Session,
+            Role::Listener => Slot::Inbound,
+        };
+        let place = self.admit(slot, ip).map_err(|_| AttemptError::Limit)?;
         let running = self.tasks.start();
         let Established {
             shared,
             driver,
             first,
-        } = establish(self, connection, role, expect).await?;
+        } = establish(self, connection, opening).await?;
         shared.hold(Box::new(place));
+        self.wishes.on_begun();
+        self.switchboard.on_up(shared.peer, shared.names.connection);
         let task = self
             .clone()
             .run(shared.clone(), driver.run(first), ip, running);
@@ -188,6 +204,7 @@ impl Inner {
         };
         let reason = driver.await;
         drop(registered);
+        self.wishes.on_ended(shared.peer, (&reason).into());
         tracing::info!(peer = %shared.peer, reason = reason.name(), "session down");
         if let DisconnectReason::Protocol { .. } = &reason {
             self.counters
@@ -221,7 +238,7 @@ impl Inner {
 
     /// Whether an inbound connection has a chance; asked before anything is spent on it.
     pub(crate) fn is_open(&self) -> bool {
-        !self.hub.is_full() && lock(&self.gate).has_room(Slot::Session)
+        !self.hub.is_full() && lock(&self.gate).has_room(Slot::Inbound)
     }
 
     /// A connection was refused before a handshake.
@@ -319,6 +336,18 @@ impl Inner {
         lock(&self.book).tell(peer, addrs);
     }
 
+    /// Remembers where a discovery says that `peer` is.
+    pub(crate) fn on_heard(&self, peer: PeerId, addrs: &[Addr]) {
+        lock(&self.book).hear(peer, addrs);
+    }
+
+    /// Tells the discoveries how a dial went.
+    pub(crate) fn report(&self, addr: &Addr, outcome: &DialOutcome) {
+        for discovery in &self.discoveries {
+            discovery.report(addr, outcome);
+        }
+    }
+
     /// Remembers where the application says `peer` is.
     pub(crate) fn on_given(&self, peer: PeerId, addr: Addr) {
         lock(&self.book).give(peer, addr);
@@ -348,6 +377,8 @@ struct Registered<'a> {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
+        let Shared { peer, names, .. } = &**self.shared;
+        self.inner.switchboard.on_down(*peer, names.connection);
         self.inner.registry.remove(self.shared);
     }
 }

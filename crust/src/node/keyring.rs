@@ -34,15 +34,33 @@ pub(crate) struct Keyring {
     pub(crate) unsent: Vec<u8>,
 }
 
+/// How a connection came about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    pub(crate) role: Role,
+    /// Who is to be on the other side, where that is known.
+    pub(crate) expect: Option<PeerId>,
+    /// The application asked for it.
+    pub(crate) pinned: bool,
+}
+
+impl Opening {
+    /// A peer dialed.
+    pub(crate) const ACCEPTED: Self = Self {
+        role: Role::Listener,
+        expect: None,
+        pinned: false,
+    };
+}
+
 /// Runs the handshake, but for writing its last message.
 pub(crate) async fn shake_hands(
     inner: &Inner,
     mut connection: Connection,
-    role: Role,
-    expect: Option<PeerId>,
+    opening: Opening,
 ) -> Result<Keyring, AttemptError> {
-    let mut handshake = match role {
-        Role::Dialer => Handshake::dialer(&inner.keys, expect),
+    let mut handshake = match opening.role {
+        Role::Dialer => Handshake::dialer(&inner.keys, opening.expect),
         Role::Listener => Handshake::listener(&inner.keys),
     };
     let mut input = vec![0; READ_LEN];

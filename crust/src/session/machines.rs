@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crust_core::CONTROL_MAX_LEN;
+
 use crate::{
     reason::{CloseCode, DisconnectReason},
     session::{
@@ -55,6 +57,7 @@ impl Machines {
         {
             self.replies.put_ack(plaintext, shared, &self.assembly);
         }
+        shared.control.fill(plaintext);
         let before = self.outbox.sent();
         let room = plaintext.room();
         plaintext.put(|out| self.outbox.fill(out, room));
@@ -113,10 +116,21 @@ impl Machines {
                 }
                 Ok(())
             }
+            Frame::Control { channel, data } => on_message(shared, channel, data),
             Frame::Confirm | Frame::Hello(_) => Err(protocol("a second hello")),
             Frame::Message(_) | Frame::Unknown => Ok(()),
         }
     }
+}
+
+fn on_message(shared: &Shared, channel: u8, data: &[u8]) -> Result<(), DisconnectReason> {
+    if data.len() > CONTROL_MAX_LEN {
+        return Err(protocol("a control message is too long"));
+    }
+    shared
+        .switchboard
+        .on_message(shared.peer, channel, data)
+        .map_err(|_| protocol("more control messages than are read"))
 }
 
 fn protocol(detail: impl ToString) -> DisconnectReason {

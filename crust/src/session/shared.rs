@@ -6,21 +6,24 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use crust_core::{Addr, PeerId, Role};
 use crust_crypto::Cipher;
 use futures::{FutureExt, channel::oneshot};
 
 use crate::{
     clock::Alarm,
+    control::Switchboard,
     event::hub::Hub,
     message::Message,
     reason::DisconnectReason,
     session::{
         SendError,
         budget::{Budget, Holder},
+        control_out::ControlOut,
         counters::{Counters, Pings},
         inbox::Inbox,
         outbox::{Costs, Outgoing},
@@ -47,6 +50,10 @@ pub(crate) struct Shared {
     /// Whether the hub holds this session in its queue.
     pub(crate) in_hub: AtomicBool,
     pub(crate) hub: Weak<Hub>,
+    pub(crate) began_at: Instant,
+    pinned: AtomicBool,
+    pub(crate) control: ControlOut,
+    pub(crate) switchboard: Arc<Switchboard>,
     budget: Arc<Budget>,
     /// What the session takes of the node's limits, until it has ended and the application has everything that came.
     held: Mutex<Option<Box<dyn Held>>>,
@@ -75,15 +82,13 @@ pub(crate) struct Identity {
     pub(crate) remote: Addr,
     pub(crate) cipher: Cipher,
     pub(crate) names: Names,
+    pub(crate) began_at: Instant,
+    /// The application asked for it.
+    pub(crate) pinned: bool,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        identity: Identity,
-        limits: Limits,
-        budget: Arc<Budget>,
-        hub: Weak<Hub>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(identity: Identity, limits: Limits, ties: Ties) -> Arc<Self> {
         let (end, ended) = oneshot::channel();
         let shared = Arc::new(Self {
             peer: identity.peer,
@@ -98,8 +103,12 @@ impl Shared {
             pings: Pings::default(),
             alarm: Arc::default(),
             in_hub: AtomicBool::new(false),
-            hub,
-            budget,
+            hub: ties.hub,
+            began_at: identity.began_at,
+            pinned: AtomicBool::new(identity.pinned),
+            control: ControlOut::default(),
+            switchboard: ties.switchboard,
+            budget: ties.budget,
             held: Mutex::new(None),
             before: Mutex::new(Weak::new()),
             ended: ended.shared(),
@@ -147,6 +156,15 @@ impl Shared {
             self.alarm.ring();
         }
         Ok(())
+    }
+
+    /// Queues a control message, if there is room.
+    pub(crate) fn try_control(&self, channel: u8, message: Bytes) -> bool {
+        let queued = self.control.push(channel, message);
+        if queued {
+            self.alarm.ring();
+        }
+        queued
     }
 
     /// Gives the task an order. It does nothing once the session has ended.
@@ -215,6 +233,15 @@ impl Shared {
             let held = lock(&self.held).take();
             drop(held);
         }
+    }
+
+    pub(crate) fn set_pinned(&self, pinned: bool) {
+        self.pinned.store(pinned, Ordering::Relaxed);
+    }
+
+    /// Whether the application wants to keep it.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.pinned.load(Ordering::Relaxed)
     }
 
     /// Whether the session is over.
@@ -321,6 +348,14 @@ impl Holder for Shared {
 
 /// Something that is given back when it is dropped.
 pub(crate) trait Held: std::fmt::Debug + Send {}
+
+/// What a session has of its node.
+#[derive(Debug)]
+pub(crate) struct Ties {
+    pub(crate) hub: Weak<Hub>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) switchboard: Arc<Switchboard>,
+}
 
 /// What bounds one session.
 #[derive(Debug, Clone, Copy)]

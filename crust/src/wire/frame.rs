@@ -15,6 +15,8 @@ pub(crate) enum Frame<'a> {
     Close { code: u8, text: &'a [u8] },
     /// The arbiter takes this connection for the session.
     Confirm,
+    /// What a part of the node says to the same part of the peer's, over its channel (0 to 31).
+    Control { channel: u8, data: &'a [u8] },
     /// The first frame of each side; its body is a [`Hello`](crate::wire::hello::Hello).
     Hello(&'a [u8]),
     /// A message, or a piece of one. Reliable: it counts for [`Frame::Ack`].
@@ -52,6 +54,10 @@ impl Frame<'_> {
                 put_bytes(text, out);
             }
             Frame::Confirm => out.put_u8(CONFIRM),
+            Frame::Control { channel, data } => {
+                out.put_u8(CONTROL | (channel & CHANNEL));
+                put_bytes(data, out);
+            }
             Frame::Hello(body) => {
                 out.put_u8(HELLO);
                 put_bytes(body, out);
@@ -120,6 +126,10 @@ impl<'a> Frames<'a> {
                 text: self.bytes()?,
             }),
             HELLO => Ok(Frame::Hello(self.bytes()?)),
+            CONTROL..=CONTROL_LAST_KIND => Ok(Frame::Control {
+                channel: kind & CHANNEL,
+                data: self.bytes()?,
+            }),
             EXTENSION.. => self.bytes().map(|_| Frame::Unknown),
             _ => Err(FrameError::Kind(kind)),
         }
@@ -213,6 +223,10 @@ const MESSAGE: u8 = 0x40;
 const MESSAGE_LAST_KIND: u8 = 0x5f;
 const FIRST: u8 = 0x10;
 const LAST: u8 = 0x08;
+/// Kinds from here to [`CONTROL_LAST_KIND`] are control messages: bits 4 to 0 are the channel.
+const CONTROL: u8 = 0x60;
+const CONTROL_LAST_KIND: u8 = 0x7f;
+const CHANNEL: u8 = 0x1f;
 /// Kinds from here on carry a length, so that a version that does not know them can pass over them.
 const EXTENSION: u8 = 0x80;
 
@@ -225,7 +239,7 @@ mod tests {
     fn any_frame() -> impl Strategy<Value = (u8, u64, u64, Vec<u8>, bool, bool, u8)> {
         let number = 0..=varint::MAX;
         (
-            0_u8..7,
+            0_u8..8,
             number.clone(),
             number,
             prop::collection::vec(any::<u8>(), 0..200),
@@ -250,6 +264,7 @@ mod tests {
                 3 => Frame::Hello(&data),
                 4 => Frame::Ping(a),
                 5 => Frame::Pong(b),
+                6 => Frame::Control { channel: level, data: &data },
                 _ => Frame::Message(Chunk { priority: Priority::from_bits(level), total, last, data: &data }),
             };
             let mut wire = Vec::new();

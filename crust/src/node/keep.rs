@@ -1,0 +1,317 @@
+//! Keeps a node connected: searches, dials whom discoveries find, and lets go what is too much.
+
+pub(crate) mod candidates;
+pub(crate) mod search;
+pub(crate) mod wishes;
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crust_core::{FoundPeer, PeerId, rt};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+
+use self::{
+    candidates::{Candidates, Dialed, Ties, Whom},
+    search::Search,
+    wishes::{Ended, Tried},
+};
+use crate::{
+    error::{BootstrapError, ConnectError, SearchReport},
+    event::Event,
+    node::{
+        dial::{Target, connect},
+        gate::prefix,
+        inner::{Inner, ip_of},
+        tasks::Running,
+    },
+    reason::DisconnectReason,
+    recent::Recent,
+    session::{Session, send_side::Order, shared::Shared},
+};
+
+/// Waits for the first session, whoever it is with.
+pub(crate) async fn bootstrap(inner: &Inner) -> Result<Session, BootstrapError> {
+    if inner.registry.is_closed() {
+        return Err(BootstrapError::Shutdown);
+    }
+    if inner.discoveries.is_empty() {
+        return match any_session(inner) {
+            Some(session) => Ok(session),
+            None => Err(BootstrapError::NoDiscovery),
+        };
+    }
+    let waiting = inner.wishes.wait();
+    let first = poll_fn(|cx| {
+        let tried = waiting.poll_tried(cx);
+        match any_session(inner) {
+            Some(session) => Poll::Ready(Ok(session)),
+            None => tried.map(|Tried { attempts, searches }| {
+                Err(BootstrapError::Failed { attempts, searches })
+            }),
+        }
+    });
+    inner
+        .until_stopped(first)
+        .await
+        .unwrap_or(Err(BootstrapError::Shutdown))
+}
+
+fn any_session(inner: &Inner) -> Option<Session> {
+    let sessions = inner.registry.sessions();
+    let open = sessions.into_iter().find(|session| !session.is_closing());
+    open.map(Session)
+}
+
+/// Keeps the node connected until it is dropped.
+pub(crate) async fn keep(inner: Arc<Inner>, _running: Running) {
+    let mut keeper = Keeper::new(inner);
+    loop {
+        keeper.act(rt::now());
+        poll_fn(|cx| keeper.poll(cx)).await;
+    }
+}
+
+type Dial = BoxFuture<'static, (Whom, Result<Session, ConnectError>)>;
+
+struct Keeper {
+    inner: Arc<Inner>,
+    candidates: Candidates,
+    searches: Vec<Search>,
+    dials: FuturesUnordered<Dial>,
+    /// Whom the application was told of, and by which discovery it was found.
+    told: Recent<(PeerId, &'static str), ()>,
+    had_sessions: bool,
+    /// The callers of [`bootstrap`] that are known.
+    callers: Option<u64>,
+    timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Keeper {
+    fn new(inner: Arc<Inner>) -> Self {
+        let now = rt::now();
+        let search = |discovery: &Arc<_>| Search::new(Arc::clone(discovery), now);
+        Self {
+            candidates: Candidates::new(inner.id, inner.instance),
+            searches: inner.discoveries.iter().map(search).collect(),
+            dials: FuturesUnordered::new(),
+            told: Recent::new(MAX_TOLD),
+            had_sessions: false,
+            callers: None,
+            timer: None,
+            inner,
+        }
+    }
+
+    /// Does what is to be done at `now`.
+    fn act(&mut self, now: Instant) {
+        for (peer, ended) in self.inner.wishes.take_ended() {
+            self.candidates.handle_ended(now, peer, ended);
+        }
+        let sessions = self.inner.registry.sessions();
+        let ties = ties(&sessions);
+        let least = self.inner.wishes.least();
+        self.begin_anew(now, sessions.is_empty());
+        self.search(now, sessions.len() < least);
+        while sessions.len() + self.candidates.dialing() < least
+            && let Some((whom, addrs)) = self.candidates.poll_dial(now, &ties)
+        {
+            self.dials.push(dial(self.inner.clone(), whom, addrs));
+        }
+        drop_surplus(sessions.clone(), self.inner.wishes.most());
+        self.give_up(now, &ties);
+        let wake_at = self.wake_at(now, &ties, sessions.len() < least);
+        self.timer = wake_at.map(|at| rt::sleep_until(at).boxed());
+    }
+
+    /// Whoever has just lost everything, or is asked for a first session, does not wait for what failed before.
+    fn begin_anew(&mut self, now: Instant, is_alone: bool) {
+        let callers = self.inner.wishes.callers();
+        if callers > self.callers || is_alone && self.had_sessions {
+            self.candidates.hurry();
+            self.searches
+                .iter_mut()
+                .for_each(|search| search.hurry(now));
+        }
+        self.had_sessions = !is_alone;
+        self.callers = callers;
+    }
+
+    /// The searches of a node that keeps itself connected go on once they have begun: the network changes, and the
+    /// application is told.
+    fn search(&mut self, now: Instant, is_wanted: bool) {
+        let is_idle = !is_wanted && !self.inner.wishes.is_keeping();
+        for search in &mut self.searches {
+            if is_idle {
+                search.stop(now);
+            } else if is_wanted {
+                search.begin(now);
+            }
+        }
+    }
+
+    /// Tells those who wait where nobody is left to try.
+    fn give_up(&self, now: Instant, ties: &Ties) {
+        if let Some(callers) = self.callers
+            && self.is_exhausted(now, ties)
+        {
+            let reports = self.searches.iter().map(|search| SearchReport {
+                source: search.name(),
+                found: search.found(),
+                error: search.error().cloned(),
+            });
+            self.inner.wishes.give_up(callers, reports.collect());
+        }
+    }
+
+    fn is_exhausted(&self, now: Instant, ties: &Ties) -> bool {
+        let patience = self.inner.timeouts.search;
+        !self.candidates.is_trying(ties)
+            && self
+                .searches
+                .iter()
+                .all(|search| search.is_exhausted(now, patience))
+    }
+
+    fn wake_at(&self, now: Instant, ties: &Ties, is_wanted: bool) -> Option<Instant> {
+        if !is_wanted {
+            return None;
+        }
+        let searches = self.searches.iter().filter_map(Search::poll_timeout);
+        let patience = self.callers.map(|_| now + self.inner.timeouts.search);
+        let dial = (self.candidates.dialing() < candidates::MAX_DIALS)
+            .then(|| self.candidates.poll_timeout(ties))
+            .flatten();
+        let next = searches.chain(patience).chain(dial).min();
+        next.map(|at| at.max(now + LEAST_PAUSE))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = rt::now();
+        let mut is_new = self.inner.wishes.poll_news(cx).is_ready();
+        while let Poll::Ready(Some((whom, result))) = self.dials.poll_next_unpin(cx) {
+            self.on_dialed(now, &whom, result);
+            is_new = true;
+        }
+        is_new |= self.poll_found(cx, now);
+        if let Some(timer) = &mut self.timer {
+            is_new |= timer.poll_unpin(cx).is_ready();
+        }
+        if is_new {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn poll_found(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut is_new = false;
+        for index in 0..self.searches.len() {
+            let was_searching = self.searches[index].poll_timeout().is_none();
+            for _ in 0..TURN {
+                let Poll::Ready(found) = self.searches[index].poll_found(cx, now) else {
+                    break;
+                };
+                self.on_found(now, found);
+                is_new = true;
+            }
+            // One that has just ended matters to those who wait.
+            is_new |= was_searching && self.searches[index].poll_timeout().is_some();
+        }
+        is_new
+    }
+
+    fn on_found(&mut self, now: Instant, found: FoundPeer) {
+        self.candidates.handle_found(now, &found);
+        let Some(peer) = found.peer.filter(|peer| *peer != self.inner.id) else {
+            return;
+        };
+        self.inner.on_heard(peer, &found.addrs);
+        let source = found.source;
+        if self.told.get(&(peer, source)).is_none() {
+            self.told.insert((peer, source), ());
+            self.inner.hub.notify(Event::Discovered { peer, source });
+        }
+    }
+
+    fn on_dialed(&mut self, now: Instant, whom: &Whom, result: Result<Session, ConnectError>) {
+        let dialed = match result {
+            Ok(session) => Dialed::Connected(session.peer()),
+            Err(ConnectError::Oneself) => Dialed::Oneself,
+            Err(error) => {
+                if let ConnectError::Failed { attempts, .. } = error {
+                    self.inner.wishes.on_failed(attempts);
+                }
+                Dialed::Failed
+            }
+        };
+        self.candidates.handle_dialed(now, whom, dialed);
+    }
+}
+
+fn dial(inner: Arc<Inner>, whom: Whom, addrs: Vec<crust_core::Addr>) -> Dial {
+    let target = match &whom {
+        Whom::Peer(peer) => Target::Peer(*peer),
+        Whom::Addr(addr) => Target::Addr(addr.clone()),
+    };
+    if let Whom::Peer(peer) = &whom {
+        inner.on_heard(*peer, &addrs);
+    }
+    async move {
+        let result = connect(&inner, target, false).await;
+        (whom, result)
+    }
+    .boxed()
+}
+
+fn ties(sessions: &[Arc<Shared>]) -> Ties {
+    let mut ties = Ties::default();
+    for session in sessions {
+        ties.peers.insert(session.peer);
+        if let Some(ip) = ip_of(&session.remote) {
+            *ties.prefixes.entry(prefix(ip)).or_default() += 1;
+        }
+    }
+    ties
+}
+
+/// Ends what is more than `most`: first those over which the application has said least, of these the youngest. What the
+/// application dialed or pinned stays.
+fn drop_surplus(mut sessions: Vec<Arc<Shared>>, most: usize) {
+    let Some(surplus @ 1..) = sessions.len().checked_sub(most) else {
+        return;
+    };
+    sessions.retain(|session| !session.is_pinned() && !session.is_closing());
+    sessions.sort_by_key(|session| {
+        let stats = session.counters.stats();
+        let age = std::cmp::Reverse(session.began_at);
+        (stats.messages_in + stats.messages_out, age)
+    });
+    for session in sessions.into_iter().take(surplus) {
+        session.order(Order::Close {
+            reason: DisconnectReason::Limit,
+            text: "".into(),
+        });
+    }
+}
+
+impl From<&DisconnectReason> for Ended {
+    fn from(reason: &DisconnectReason) -> Self {
+        match reason {
+            DisconnectReason::Closed | DisconnectReason::Blocked => Self::Unwanted,
+            DisconnectReason::Limit => Self::Full,
+            _ => Self::Lost,
+        }
+    }
+}
+
+/// Finds taken from one search before the next has its turn.
+const TURN: usize = 64;
+/// Peers of which it is known that the application heard of them.
+const MAX_TOLD: usize = 4_096;
+/// However much is overdue, other tasks have their turn.
+const LEAST_PAUSE: Duration = Duration::from_millis(5);

@@ -1,0 +1,410 @@
+//! Whom a node that keeps itself connected dials next.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use crust_core::{Addr, FoundPeer, PeerId};
+use ipnet::IpNet;
+
+use crate::node::{gate::prefix, keep::wishes::Ended};
+
+/// Peers that were found, and how dialing them went. Sans-IO.
+///
+/// Invariants: nobody is dialed twice at a time, at most [`MAX_DIALS`] are; whoever failed is left alone for a time
+/// that doubles; the node itself is never dialed once it is known to be itself; at most [`MAX_CANDIDATES`] are kept.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    own: PeerId,
+    all: HashMap<Whom, Candidate>,
+    dialing: usize,
+    random: u64,
+}
+
+/// Somebody to dial.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Whom {
+    /// This peer.
+    Peer(PeerId),
+    /// Whoever answers there.
+    Addr(Addr),
+}
+
+#[derive(Debug)]
+struct Candidate {
+    addrs: Vec<Addr>,
+    /// Who answered there, where that was not said.
+    peer: Option<PeerId>,
+    failures: u32,
+    not_before: Option<Instant>,
+    dialing: bool,
+    heard_at: Instant,
+}
+
+/// How a dial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialed {
+    Connected(PeerId),
+    Failed,
+    /// The node itself answered.
+    Oneself,
+}
+
+/// Where the node has sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Ties {
+    pub(crate) peers: HashSet<PeerId>,
+    pub(crate) prefixes: HashMap<IpNet, usize>,
+}
+
+impl Candidates {
+    /// None yet. `seed` makes the choices of two nodes differ.
+    pub(crate) fn new(own: PeerId, seed: u64) -> Self {
+        Self {
+            own,
+            all: HashMap::new(),
+            dialing: 0,
+            random: seed,
+        }
+    }
+
+    /// A discovery found somebody. An address that is new makes up for failures before.
+    pub(crate) fn handle_found(&mut self, now: Instant, found: &FoundPeer) {
+        if found.peer == Some(self.own) || found.addrs.is_empty() {
+            return;
+        }
+        match found.peer {
+            Some(peer) => self.hear(now, Whom::Peer(peer), &found.addrs),
+            None => {
+                for addr in found.addrs.iter().take(MAX_ADDRS) {
+                    self.hear(now, Whom::Addr(addr.clone()), std::slice::from_ref(addr));
+                }
+            }
+        }
+    }
+
+    /// Somebody to dial now, if there is anybody.
+    pub(crate) fn poll_dial(&mut self, now: Instant, ties: &Ties) -> Option<(Whom, Vec<Addr>)> {
+        if self.dialing >= MAX_DIALS {
+            return None;
+        }
+        let mut best: Option<((u32, usize, u64), &Whom)> = None;
+        let mut random = self.random;
+        for (whom, candidate) in &self.all {
+            if !candidate.is_due(now)
+                || candidate.peer == Some(self.own)
+                || candidate.is_tied(whom, ties)
+            {
+                continue;
+            }
+            let rank = (candidate.failures, candidate.crowd(ties), next(&mut random));
+            if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+                best = Some((rank, whom));
+            }
+        }
+        self.random = random;
+        let whom = best?.1.clone();
+        let candidate = self.all.get_mut(&whom)?;
+        candidate.dialing = true;
+        self.dialing += 1;
+        Some((whom, candidate.addrs.clone()))
+    }
+
+    /// A dial of [`Candidates::poll_dial`] ended.
+    pub(crate) fn handle_dialed(&mut self, now: Instant, whom: &Whom, dialed: Dialed) {
+        self.dialing -= 1;
+        let jitter = next(&mut self.random);
+        let Some(candidate) = self.all.get_mut(whom) else {
+            return;
+        };
+        candidate.dialing = false;
+        match dialed {
+            Dialed::Connected(peer) => {
+                candidate.peer = Some(peer);
+                candidate.failures = 0;
+                candidate.not_before = None;
+            }
+            Dialed::Failed => candidate.on_failed(now, jitter),
+            Dialed::Oneself => candidate.peer = Some(self.own),
+        }
+    }
+
+    /// A session with `peer` ended.
+    pub(crate) fn handle_ended(&mut self, now: Instant, peer: PeerId, ended: Ended) {
+        let wait = match ended {
+            Ended::Unwanted => LONGEST_WAIT,
+            Ended::Full => FULL_WAIT,
+            Ended::Lost => FIRST_WAIT,
+        };
+        for (whom, candidate) in &mut self.all {
+            if *whom == Whom::Peer(peer) || candidate.peer == Some(peer) {
+                let jitter = next(&mut self.random);
+                candidate.not_before = Some(now + jittered(wait, jitter));
+            }
+        }
+    }
+
+    /// Everything begins anew: who failed may be tried at once.
+    pub(crate) fn hurry(&mut self) {
+        for candidate in self.all.values_mut() {
+            candidate.failures = 0;
+            candidate.not_before = None;
+        }
+    }
+
+    /// When [`Candidates::poll_dial`] may have somebody again, without anything having happened.
+    pub(crate) fn poll_timeout(&self, ties: &Ties) -> Option<Instant> {
+        self.all
+            .iter()
+            .filter(|(whom, candidate)| !candidate.dialing && !candidate.is_tied(whom, ties))
+            .filter(|(_, candidate)| candidate.peer != Some(self.own))
+            .map(|(_, candidate)| candidate.not_before.unwrap_or(candidate.heard_at))
+            .min()
+    }
+
+    /// Whether anybody is being dialed, or has not been tried yet.
+    pub(crate) fn is_trying(&self, ties: &Ties) -> bool {
+        self.dialing > 0
+            || self.all.iter().any(|(whom, candidate)| {
+                candidate.failures == 0
+                    && candidate.peer.is_none()
+                    && !candidate.is_tied(whom, ties)
+            })
+    }
+
+    /// Dials that are on their way.
+    pub(crate) const fn dialing(&self) -> usize {
+        self.dialing
+    }
+
+    fn hear(&mut self, now: Instant, whom: Whom, addrs: &[Addr]) {
+        if !self.all.contains_key(&whom) {
+            self.make_room();
+        }
+        let candidate = self.all.entry(whom).or_insert_with(|| Candidate::new(now));
+        candidate.heard_at = now;
+        for addr in addrs.iter().take(MAX_ADDRS).rev() {
+            if !candidate.addrs.contains(addr) {
+                candidate.addrs.insert(0, addr.clone());
+                candidate.failures = 0;
+                candidate.not_before = None;
+            }
+        }
+        candidate.addrs.truncate(MAX_ADDRS);
+    }
+
+    /// The one that failed most goes, and of those the one that was heard of longest ago.
+    fn make_room(&mut self) {
+        if self.all.len() < MAX_CANDIDATES {
+            return;
+        }
+        let worst = self
+            .all
+            .iter()
+            .filter(|(_, candidate)| !candidate.dialing)
+            .max_by_key(|(whom, c)| (c.failures, std::cmp::Reverse(c.heard_at), *whom))
+            .map(|(whom, _)| whom.clone());
+        if let Some(worst) = worst {
+            self.all.remove(&worst);
+        }
+    }
+}
+
+impl Candidate {
+    const fn new(now: Instant) -> Self {
+        Self {
+            addrs: Vec::new(),
+            peer: None,
+            failures: 0,
+            not_before: None,
+            dialing: false,
+            heard_at: now,
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        !self.dialing && self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// Whether there is a session with it.
+    fn is_tied(&self, whom: &Whom, ties: &Ties) -> bool {
+        let peer = match whom {
+            Whom::Peer(peer) => Some(peer),
+            Whom::Addr(_) => self.peer.as_ref(),
+        };
+        peer.is_some_and(|peer| ties.peers.contains(peer))
+    }
+
+    /// Sessions in the network that it is in: those of other networks come first, so that no network that goes dark
+    /// takes all sessions along.
+    fn crowd(&self, ties: &Ties) -> usize {
+        let ip = self.addrs.iter().find_map(Addr::socket_addr);
+        let prefix = ip.map(|addr| prefix(addr.ip().to_canonical()));
+        prefix
+            .and_then(|prefix| ties.prefixes.get(&prefix).copied())
+            .unwrap_or_default()
+    }
+
+    fn on_failed(&mut self, now: Instant, jitter: u64) {
+        let doubled = FIRST_WAIT.saturating_mul(1 << self.failures.min(16));
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Some(now + jittered(doubled.min(LONGEST_WAIT), jitter));
+    }
+}
+
+/// A half to one and a half times `wait`.
+fn jittered(wait: Duration, random: u64) -> Duration {
+    wait / 2 + wait.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
+}
+
+/// SplitMix64: the next of a row of numbers that look random, which is all that is asked of them.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Dials at a time: enough to find somebody quickly among many that are gone.
+pub(crate) const MAX_DIALS: usize = 16;
+/// Candidates kept; about 2 MiB with four addresses each.
+const MAX_CANDIDATES: usize = 4_096;
+/// Addresses of one candidate: as many as a record has.
+const MAX_ADDRS: usize = 16;
+/// Left alone after the first failure: nodes that start together find each other at the second try.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Left alone where it had no room.
+const FULL_WAIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u8) -> PeerId {
+        PeerId::from_bytes([number; 32])
+    }
+
+    fn found(number: u8, addr: &str) -> FoundPeer {
+        FoundPeer {
+            peer: (number != 0).then(|| peer(number)),
+            addrs: vec![addr.parse().unwrap()],
+            source: "test",
+        }
+    }
+
+    fn candidates() -> (Candidates, Instant, Ties) {
+        (
+            Candidates::new(peer(255), 7),
+            crust_core::rt::now(),
+            Ties::default(),
+        )
+    }
+
+    #[test]
+    fn each_is_dialed_once_at_a_time_and_no_more_than_sixteen() {
+        let (mut candidates, now, ties) = candidates();
+        for number in 1..=40 {
+            candidates.handle_found(now, &found(number, &format!("tcp://192.0.{number}.1:1")));
+        }
+        let dialed: HashSet<_> =
+            std::iter::from_fn(|| candidates.poll_dial(now, &ties).map(|(whom, _)| whom)).collect();
+        assert_eq!(dialed.len(), MAX_DIALS);
+    }
+
+    #[test]
+    fn node_itself_is_never_dialed_again() {
+        let (mut candidates, now, ties) = candidates();
+        candidates.handle_found(now, &found(255, "tcp://192.0.2.1:1"));
+        assert_eq!(candidates.poll_dial(now, &ties), None);
+        candidates.handle_found(now, &found(0, "tcp://192.0.2.1:1"));
+        let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+        candidates.handle_dialed(now, &whom, Dialed::Oneself);
+        let own = Ties {
+            peers: [peer(255)].into(),
+            ..Ties::default()
+        };
+        let later = now + Duration::from_secs(10_000);
+        candidates.handle_found(later, &found(0, "tcp://192.0.2.1:1"));
+        assert_eq!(candidates.poll_dial(later, &own), None);
+        assert_eq!(candidates.poll_timeout(&ties), None);
+    }
+
+    #[test]
+    fn who_failed_is_left_alone_for_longer_each_time() {
+        let (mut candidates, mut now, ties) = candidates();
+        candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
+        let mut waits = Vec::new();
+        for _ in 0..14 {
+            let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+            candidates.handle_dialed(now, &whom, Dialed::Failed);
+            assert_eq!(candidates.poll_dial(now, &ties), None);
+            let at = candidates.poll_timeout(&ties).unwrap();
+            waits.push(at - now);
+            now = at;
+        }
+        assert!(waits[0] >= FIRST_WAIT / 2 && waits[0] <= FIRST_WAIT * 3 / 2);
+        assert!(waits[6] >= 32 * FIRST_WAIT && waits[6] <= 96 * FIRST_WAIT);
+        assert!(waits.iter().all(|wait| *wait <= LONGEST_WAIT * 3 / 2));
+    }
+
+    #[test]
+    fn new_address_makes_up_for_failures() {
+        let (mut candidates, now, ties) = candidates();
+        candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
+        for _ in 0..5 {
+            let at = candidates.poll_timeout(&ties).unwrap();
+            let (whom, _) = candidates.poll_dial(at, &ties).unwrap();
+            candidates.handle_dialed(at, &whom, Dialed::Failed);
+        }
+        candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
+        assert_eq!(candidates.poll_dial(now, &ties), None);
+        candidates.handle_found(now, &found(1, "tcp://198.51.100.1:1"));
+        let (_, addrs) = candidates.poll_dial(now, &ties).unwrap();
+        assert_eq!(addrs[0].to_string(), "tcp://198.51.100.1:1");
+        assert_eq!(addrs.len(), 2);
+    }
+
+    #[test]
+    fn networks_without_a_session_come_first() {
+        let (mut candidates, now, mut ties) = candidates();
+        for number in 1..=20 {
+            candidates.handle_found(now, &found(number, &format!("tcp://192.0.2.{number}:1")));
+        }
+        candidates.handle_found(now, &found(21, "tcp://198.51.100.1:1"));
+        ties.prefixes.insert("192.0.2.0/24".parse().unwrap(), 1);
+        let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+        assert_eq!(whom, Whom::Peer(peer(21)));
+    }
+
+    #[test]
+    fn who_has_a_session_is_not_dialed() {
+        let (mut candidates, now, mut ties) = candidates();
+        candidates.handle_found(now, &found(0, "tcp://192.0.2.1:1"));
+        let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+        candidates.handle_dialed(now, &whom, Dialed::Connected(peer(1)));
+        ties.peers.insert(peer(1));
+        assert_eq!(candidates.poll_dial(now, &ties), None);
+        ties.peers.clear();
+        candidates.handle_ended(now, peer(1), Ended::Lost);
+        assert_eq!(candidates.poll_dial(now, &ties), None);
+        let later = now + FIRST_WAIT * 2;
+        assert!(candidates.poll_dial(later, &ties).is_some());
+    }
+
+    #[test]
+    fn candidates_are_bounded_and_the_worst_go_first() {
+        let (mut candidates, now, ties) = candidates();
+        candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
+        let (good, _) = candidates.poll_dial(now, &ties).unwrap();
+        candidates.handle_dialed(now, &good, Dialed::Connected(peer(1)));
+        for number in 0..2 * u32::try_from(MAX_CANDIDATES).unwrap() {
+            let [a, b, c, d] = number.to_be_bytes();
+            let later = now + Duration::from_millis(u64::from(number));
+            candidates.handle_found(later, &found(0, &format!("tcp://{a}.{b}.{c}.{d}:1")));
+        }
+        assert_eq!(candidates.all.len(), MAX_CANDIDATES);
+    }
+}
