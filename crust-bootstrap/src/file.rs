@@ -56,7 +56,12 @@ impl CacheFile {
     /// Brings `table` and the file together, in both.
     ///
     /// A flawed file is set aside once its successor is on the disk. After an error the file is as it was.
-    pub(crate) fn merge(&self, mut table: Table, now_ms: u64) -> Result<Merged, CacheError> {
+    /// `clock` is asked once the lock is held: a time from before it would make what others wrote meanwhile the future.
+    pub(crate) fn merge(
+        &self,
+        mut table: Table,
+        clock: impl FnOnce() -> u64,
+    ) -> Result<Merged, CacheError> {
         let io_error = |source| self.io_error(source);
         self.place.make_folder().map_err(io_error)?;
         let lock = self
@@ -66,6 +71,7 @@ impl CacheFile {
         if lock.is_some() && !self.swept.swap(true, Ordering::Relaxed) {
             self.place.sweep();
         }
+        let now_ms = clock();
         let old = self.read_bytes()?;
         let decoded = old.as_deref().map(wire::decode).unwrap_or_default();
         table.merge(decoded.entries, decoded.cleared_ms, now_ms);

@@ -12,6 +12,7 @@ use futures::{
     StreamExt,
     channel::mpsc,
     future::{Either, select},
+    lock::OwnedMutexGuard,
 };
 use tracing::{debug, info, warn};
 
@@ -32,6 +33,8 @@ pub(crate) struct Keeper {
 struct Shared {
     file: Option<CacheFile>,
     state: Mutex<State>,
+    /// Whose turn it is to write. Awaited, unlike the other, and held by the work itself to its end.
+    turn: Arc<futures::lock::Mutex<()>>,
 }
 
 struct State {
@@ -59,6 +62,7 @@ impl Keeper {
         let shared = Arc::new(Shared {
             file,
             state: Mutex::new(state),
+            turn: Arc::default(),
         });
         if shared.file.is_some() {
             shared.load().await;
@@ -88,16 +92,16 @@ impl Keeper {
         read(&self.shared.state().table)
     }
 
-    /// Saves what has changed.
+    /// Saves what has changed, and waits for what is being saved.
     pub(crate) async fn flush(&self) -> Result<(), CacheError> {
         self.shared.save().await
     }
 
     /// Saves what has changed, and nothing after it.
     pub(crate) async fn shutdown(&self) {
-        // What is wrong was warned of.
-        let _ = self.shared.save().await;
         self.shared.state().is_shut_down = true;
+        // What is wrong was warned of.
+        let _ = self.shared.save_all().await;
     }
 
     /// Where the file is.
@@ -111,9 +115,14 @@ impl Shared {
         lock(&self.state)
     }
 
-    fn is_changed(&self) -> bool {
+    fn is_unsaved(&self) -> bool {
         let state = self.state();
-        state.version != state.saved && !state.is_shut_down
+        state.version != state.saved
+    }
+
+    /// Whether there is something for the background task to do.
+    fn is_due(&self) -> bool {
+        self.is_unsaved() && !self.state().is_shut_down
     }
 
     /// Reads the file. One that is flawed is replaced at once, and so set aside.
@@ -130,8 +139,9 @@ impl Shared {
             }
         };
         self.merge(decoded.entries, decoded.cleared_ms);
+        let turn = self.turn.clone().lock_owned().await;
         if let Some(flaw) = decoded.flaw
-            && let Err(error) = self.write(&file).await
+            && let Err(error) = self.write(&file, turn).await
         {
             self.state().is_failing = true;
             warn!(
@@ -145,44 +155,60 @@ impl Shared {
         self.state().table.merge(entries, cleared_ms, now_ms());
     }
 
-    /// Saves what has changed; the first failure in a row is a warning.
+    /// Saves what has changed, unless it is shut down.
     async fn save(&self) -> Result<(), CacheError> {
-        let Some(file) = self.file.clone().filter(|_| self.is_changed()) else {
+        if self.state().is_shut_down {
+            return Ok(());
+        }
+        self.save_all().await
+    }
+
+    /// Saves what has changed; the first failure in a row is a warning.
+    async fn save_all(&self) -> Result<(), CacheError> {
+        let Some(file) = &self.file else {
             return Ok(());
         };
-        let result = self.write(&file).await;
+        let turn = self.turn.clone().lock_owned().await;
+        if !self.is_unsaved() {
+            return Ok(());
+        }
+        let result = self.write(file, turn).await;
         let was_failing = std::mem::replace(&mut self.state().is_failing, result.is_err());
         match &result {
             Err(error) if was_failing => {
-                debug!(error = %chain(error), "peer cache is still not saved")
+                debug!(error = %chain(error), "peer cache is still not saved");
             }
             Err(error) => {
-                warn!(error = %chain(error), "peer cache is not saved; peers are remembered in memory")
+                warn!(error = %chain(error), "peer cache is not saved; peers are remembered in memory");
             }
             Ok(()) if was_failing => {
-                info!(path = %file.path().display(), "peer cache is saved again")
+                info!(path = %file.path().display(), "peer cache is saved again");
             }
             Ok(()) => {}
         }
         result
     }
 
-    async fn write(&self, file: &CacheFile) -> Result<(), CacheError> {
+    async fn write(&self, file: &CacheFile, turn: OwnedMutexGuard<()>) -> Result<(), CacheError> {
         let (table, version) = {
             let state = self.state();
             (state.table.clone(), state.version)
         };
-        let Merged { table, set_aside } =
-            blocking(file, move |file| file.merge(table, now_ms())).await?;
+        let table = blocking(file, move |file| {
+            // Ends with the work, which goes on where nobody waits for it any more.
+            let _turn = turn;
+            let Merged { table, set_aside } = file.merge(table, now_ms)?;
+            if let Some((flaw, aside)) = set_aside {
+                tell_set_aside(file, flaw, aside.as_deref());
+            }
+            Ok(table)
+        })
+        .await?;
         // What has changed meanwhile is not in what comes back.
         let cleared_ms = table.cleared_ms();
         self.merge(table.into_entries(), cleared_ms);
         let mut state = self.state();
         state.saved = state.saved.max(version);
-        drop(state);
-        if let Some((flaw, aside)) = set_aside {
-            tell_set_aside(file, flaw, aside.as_deref());
-        }
         Ok(())
     }
 }
@@ -217,11 +243,11 @@ async fn keep_saved(shared: Arc<Shared>, mut changes: mpsc::Receiver<()>, every:
     let mut is_open = true;
     while is_open {
         // After a failure there is something to save though nothing changes.
-        if !shared.is_changed() {
+        if !shared.is_due() {
             is_open = changes.next().await.is_some();
         }
         is_open = is_open && is_open_at(due, &mut changes).await;
-        if shared.is_changed() {
+        if shared.is_due() {
             // What is wrong was warned of.
             let _ = shared.save().await;
             due = rt::now() + every;
