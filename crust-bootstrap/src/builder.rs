@@ -1,0 +1,101 @@
+//! How a cache is set up.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use crust_core::{Contact, PeerId, Verifier};
+use directories::ProjectDirs;
+use ipnet::IpNet;
+
+use crate::{cache::PeerCache, file::CacheFile, lans::Lans};
+
+/// How a [`PeerCache`] is set up.
+#[must_use = "a builder does nothing until `open`"]
+pub struct PeerCacheBuilder {
+    pub(crate) own: PeerId,
+    pub(crate) verifier: Arc<dyn Verifier>,
+    pub(crate) file: Option<CacheFile>,
+    pub(crate) contacts: Vec<Contact>,
+    pub(crate) lans: Lans,
+    pub(crate) save_every: Duration,
+}
+
+impl PeerCacheBuilder {
+    pub(crate) fn new(own: PeerId, verifier: Arc<dyn Verifier>) -> Self {
+        Self {
+            own,
+            verifier,
+            file: None,
+            contacts: Vec::new(),
+            lans: Lans::default(),
+            save_every: SAVE_EVERY,
+        }
+    }
+
+    /// Keeps the cache in the file at `path`; its folder is made where it is not there.
+    ///
+    /// Beside it are a lock file (`.lock`), while it is written a temporary one, and damaged versions (`.damaged-1` and
+    /// so on, eight at most). Without this the cache is in memory alone.
+    pub fn file(mut self, path: impl AsRef<Path>) -> Self {
+        self.file = Some(CacheFile::new(path.as_ref()));
+        self
+    }
+
+    /// Contacts to try after the cached peers: for the first start, and for the worst day. DNS names are fine.
+    ///
+    /// They are not kept in the cache until somebody was reached there.
+    pub fn contacts(mut self, contacts: impl IntoIterator<Item = Contact>) -> Self {
+        self.contacts.extend(contacts);
+        self
+    }
+
+    /// The prefixes in which this node has addresses, as [`PeerCache::set_lans`] says.
+    pub fn lans(mut self, prefixes: impl IntoIterator<Item = IpNet>) -> Self {
+        self.lans = Lans::new(prefixes);
+        self
+    }
+
+    /// Saves changes at most once in `every`, instead of 30 s.
+    pub fn save_every(mut self, every: Duration) -> Self {
+        self.save_every = every;
+        self
+    }
+
+    /// Reads the file and begins to keep it.
+    ///
+    /// It always succeeds. What cannot be read is a warning in the log, and the cache goes on with what could be. A
+    /// damaged file, or one by a later version, is set aside under a new name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn open(self) -> PeerCache {
+        PeerCache::open(self).await
+    }
+}
+
+impl fmt::Debug for PeerCacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerCacheBuilder")
+            .field("file", &self.file)
+            .field("contacts", &self.contacts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the system keeps a user's data, the file of the network called `network`; `None` where there is no home.
+///
+/// `network` names the file, in hexadecimal: make it from the network's key by a hash, so that it reveals nothing. On
+/// Linux that is `~/.local/share/crust/peers-NETWORK`.
+pub fn default_path(network: &[u8; 16]) -> Option<PathBuf> {
+    let number = u128::from_be_bytes(*network);
+    let dirs = ProjectDirs::from("", "", "crust")?;
+    Some(dirs.data_dir().join(format!("peers-{number:032x}")))
+}
+
+/// Half a minute: a crash loses little, and a disk is not kept awake by a busy node's every dial.
+const SAVE_EVERY: Duration = Duration::from_secs(30);
