@@ -38,6 +38,7 @@
 mod addr;
 pub mod codec;
 mod connection;
+mod datagram_sealer;
 mod discovery;
 mod frame;
 mod listener;
@@ -57,6 +58,7 @@ pub use self::test_util::{MemoryDiscovery, MemoryTransport, conformance, simnet}
 pub use self::{
     addr::{Addr, AddrError, Contact, ContactError},
     connection::Connection,
+    datagram_sealer::DatagramSealer,
     discovery::{Announcement, DialOutcome, Discovery, DiscoveryError, FoundPeer, FoundPeers},
     frame::{FrameCodec, FrameError},
     listener::{Incoming, Listener},
