@@ -1,29 +1,37 @@
-//! Finds peers on the LAN and, by gossip among peers, beyond it.
-//!
-//! **This crate is empty so far; nothing here works yet.** What follows is what it will be.
-//!
-//! Two nodes on one LAN should find each other with no server, no name service and no configuration. Nodes that are
-//! connected should tell each other of further ones. Both will be a `Discovery` of `crust-core` that a node takes as a
-//! value.
-//!
-//! # The beacon
-//!
-//! - Announces this node and asks for others on every interface that is up: IPv4 broadcast and IPv6 multicast, port
-//!   5483, each interface with its own addresses only. Interfaces that come and go are followed.
-//! - Datagrams are sealed with a key of the network: to others they look random, and two networks on one LAN do not
-//!   see each other. Old ones that somebody sends again are refused.
-//! - Quiet and of no use for attacks: a bounded number of datagrams per second, answers no larger than three times the
-//!   question, and only to addresses on the link.
-//!
-//! # Gossip
-//!
-//! - Peers exchange *signed* records of where they are (`PeerRecord` of `crust-core`): each round a few peers, a
-//!   bounded sample, newest first.
-//! - Memory, bandwidth and trust are bounded: no peer fills more than a small part of another's table, so that one
-//!   that lies does not drive out those that do not.
-//!
-//! What a discovery yields is a rumour until a handshake proves it; that holds for both.
-//!
-//! Until then a node is told whom to dial.
-//!
-//! [`Discovery`]: https://docs.rs/crust-core/latest/crust_core/trait.Discovery.html
+//! Finds peers on the LAN.
+
+mod beacon;
+mod builder;
+mod contacts;
+mod counters;
+mod driver;
+mod ear;
+mod freshness;
+mod interface;
+mod interfaces;
+mod limit;
+mod link;
+mod machine;
+mod neighbours;
+mod notify;
+mod reader;
+mod replay;
+mod replies;
+mod rng;
+mod schedule;
+mod search;
+mod shared;
+mod sockets;
+mod voice;
+mod wire;
+
+pub use self::{
+    beacon::Beacon,
+    builder::BeaconBuilder,
+    contacts::{ContactSource, MAX_CONTACTS},
+    counters::Counters,
+    neighbours::Neighbour,
+};
+
+/// The name of this discovery.
+pub(crate) const NAME: &str = "lan";

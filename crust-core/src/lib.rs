@@ -40,6 +40,7 @@ mod addr;
 pub mod codec;
 mod connection;
 mod control;
+mod datagram_sealer;
 mod discovery;
 mod frame;
 mod listener;
@@ -60,6 +61,7 @@ pub use self::{
     addr::{Addr, AddrError, Contact, ContactError},
     connection::Connection,
     control::{CONTROL_MAX_LEN, ControlChannel, ControlError, ControlEvent, ControlEvents},
+    datagram_sealer::DatagramSealer,
     discovery::{Announcement, DialOutcome, Discovery, DiscoveryError, FoundPeer, FoundPeers},
     frame::{FrameCodec, FrameError},
     listener::{Incoming, Listener},

@@ -45,6 +45,7 @@
 
 mod channel;
 mod cipher;
+mod datagram;
 mod driver;
 mod epoch;
 mod handshake;
@@ -67,6 +68,7 @@ mod vectors;
 pub use self::{
     channel::Channel,
     cipher::Cipher,
+    datagram::NetworkSealer,
     driver::handshake,
     epoch::{HEADER_LEN, MAX_PLAINTEXT, RECORD_OVERHEAD, TAG_LEN},
     handshake::{Handshake, HandshakeError, Keyed},
