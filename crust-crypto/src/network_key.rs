@@ -28,6 +28,16 @@ impl NetworkKey {
         Self(Secret::new(bytes))
     }
 
+    /// A name for the network, for files and the like: the same for the same key, and it reveals nothing of it.
+    pub fn id(&self) -> [u8; 16] {
+        let id = self.0.derive(b"crust v1 network id");
+        let (id, _) = id
+            .as_bytes()
+            .split_first_chunk()
+            .expect("a secret has 32 bytes");
+        *id
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
@@ -57,6 +67,14 @@ mod tests {
         let crust = NetworkKey::default();
         assert_eq!(crust.as_bytes(), NetworkKey::from_name("crust").as_bytes());
         assert_ne!(crust.as_bytes(), NetworkKey::from_name("crust2").as_bytes());
+    }
+
+    #[test]
+    fn id_is_the_networks_and_not_its_key() {
+        let key = NetworkKey::from_name("a");
+        assert_eq!(key.id(), NetworkKey::from_name("a").id());
+        assert_ne!(key.id(), NetworkKey::from_name("b").id());
+        assert_ne!(key.id()[..], key.as_bytes()[..16]);
     }
 
     #[test]

@@ -62,6 +62,11 @@ pub use crust_core::{self as core, Addr, Contact, PeerId, Role, rt};
 pub use crust_crypto::{Cipher, Identity, NetworkKey};
 pub use ipnet::IpNet;
 
+#[cfg(feature = "beacon")]
+pub use crust_beacon::Neighbour;
+
+#[cfg(feature = "beacon")]
+pub use self::node::finders::Lan;
 pub use self::{
     error::{Attempt, AttemptError, BootstrapError, ConnectError, SearchReport, StartError},
     event::{AbuseKind, Event},

@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod establish;
+pub(crate) mod finders;
 pub(crate) mod gate;
 pub(crate) mod inner;
 pub(crate) mod keep;
@@ -26,6 +27,11 @@ use std::{
 
 use crust_core::{Addr, PeerId, rt};
 use ipnet::IpNet;
+#[cfg(feature = "beacon")]
+use {
+    crust_beacon::Neighbour,
+    futures::{StreamExt, stream::BoxStream},
+};
 
 use self::{builder::NodeBuilder, dial::Target, endpoints::Endpoint, inner::Inner};
 use crate::{
@@ -146,6 +152,16 @@ impl Node {
         keep::bootstrap(&self.0.inner).await
     }
 
+    /// Who is on the networks that this machine is in: now, and whenever somebody comes, moves or goes. It looks while it
+    /// is polled. It ends at once for a node without [`NodeBuilder::lan`].
+    #[cfg(feature = "beacon")]
+    pub fn watch_neighbours(&self) -> BoxStream<'static, Vec<Neighbour>> {
+        match &self.0.inner.finders.beacon {
+            Some(beacon) => beacon.watch(),
+            None => futures::stream::empty().boxed(),
+        }
+    }
+
     /// Remembers an address of a peer, for [`Node::connect`] by its id alone.
     pub fn add_addr(&self, peer: PeerId, addr: Addr) {
         self.0.inner.on_given(peer, addr);
@@ -259,7 +275,10 @@ impl Handle {
 /// Waits for the last task, cuts what takes too long, and ends the events.
 async fn end(inner: Arc<Inner>) {
     let idle = || poll_fn(|cx| inner.tasks.poll_idle(cx));
-    if rt::timeout(SHUTDOWN_TIMEOUT, idle()).await.is_err() {
+    let all = async {
+        futures::join!(idle(), inner.finders.shutdown());
+    };
+    if rt::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
         for session in inner.registry.sessions() {
             session.order(Order::Cut(DisconnectReason::Shutdown));
         }

@@ -18,6 +18,7 @@ pub(crate) async fn announce(inner: Arc<Inner>, _running: Running) {
             .map(|endpoint| endpoint.local)
             .collect();
         if announced.as_ref() != Some(&addrs) {
+            inner.finders.on_addresses(&addrs);
             tell(&inner, &addrs).await;
             announced = Some(addrs);
         }

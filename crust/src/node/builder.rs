@@ -5,6 +5,11 @@ use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 use crust_core::{Addr, Discovery, Listener, Transport, TransportError, listen_live, rt};
 use crust_crypto::{Identity, Keys, NetworkKey};
 
+#[cfg(feature = "bootstrap")]
+use {crate::node::finders::CacheFile, crust_core::Contact};
+
+#[cfg(feature = "beacon")]
+use crate::node::finders::Lan;
 use crate::{
     error::StartError,
     node::{
@@ -12,6 +17,7 @@ use crate::{
         accept::accept,
         announce::announce,
         config::{Limits, Timeouts},
+        finders::{Finders, Wanted},
         inner::{Inner, Parts},
         keep::keep,
         random,
@@ -27,6 +33,7 @@ pub struct NodeBuilder {
     network: NetworkKey,
     transports: Vec<Arc<dyn Transport>>,
     discoveries: Vec<Arc<dyn Discovery>>,
+    pub(crate) wanted: Wanted,
     keep: Option<RangeInclusive<usize>>,
     listen: Vec<Addr>,
     port: u16,
@@ -50,6 +57,7 @@ impl NodeBuilder {
             network: NetworkKey::from_name(NetworkKey::DEFAULT_NAME),
             transports: built_in(),
             discoveries: Vec::new(),
+            wanted: Wanted::default(),
             keep: None,
             listen: Vec::new(),
             port: 0,
@@ -111,6 +119,36 @@ impl NodeBuilder {
         self
     }
 
+    /// Remembers peers in a file of the user's data directory, one for each network, and finds those of earlier runs.
+    #[cfg(feature = "bootstrap")]
+    pub fn cache(mut self) -> Self {
+        self.wanted.cache = Some(CacheFile::Default);
+        self
+    }
+
+    /// As [`NodeBuilder::cache`], in this file; several nodes may share it.
+    #[cfg(feature = "bootstrap")]
+    pub fn cache_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.cache = Some(CacheFile::At(path.into()));
+        self
+    }
+
+    /// Contacts to try after the peers in the cache: for the first start, and for the worst day. DNS names are fine.
+    ///
+    /// They are used without a cache too, and enter one only when somebody was reached there.
+    #[cfg(feature = "bootstrap")]
+    pub fn contacts(mut self, contacts: impl IntoIterator<Item = Contact>) -> Self {
+        self.wanted.contacts.extend(contacts);
+        self
+    }
+
+    /// Finds peers on the networks that this machine is in, and is found there.
+    #[cfg(feature = "beacon")]
+    pub fn lan(mut self, lan: Lan) -> Self {
+        self.wanted.lan = Some(lan);
+        self
+    }
+
     /// Leaves out the built-in transports, so that only those of [`NodeBuilder::transport`] are used.
     pub fn without_built_in_transports(mut self) -> Self {
         let built_in = built_in().len();
@@ -166,12 +204,17 @@ impl NodeBuilder {
             Source::Given(identity) => *identity,
             Source::File(path) => load(path).await?,
         };
+        let identity = Arc::new(identity);
+        let finders = Finders::start(self.wanted, &identity, &self.network).await;
+        let mut discoveries = finders.discoveries();
+        discoveries.extend(self.discoveries);
         let parts = Parts {
             keys: Keys::new(&identity, self.network),
             limits: self.limits.clamped(),
             timeouts: self.timeouts.clamped(),
             transports: self.transports,
-            discoveries: self.discoveries,
+            discoveries,
+            finders,
             keep: self.keep,
             listening: listeners
                 .iter()

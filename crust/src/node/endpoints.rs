@@ -56,6 +56,20 @@ fn interfaces(wildcard: IpAddr) -> Vec<IpAddr> {
         .collect()
 }
 
+/// The networks that this machine has addresses in.
+#[cfg(feature = "bootstrap")]
+pub(crate) fn prefixes() -> Vec<ipnet::IpNet> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let prefix = |interface: if_addrs::Interface| {
+        let len = match &interface.addr {
+            if_addrs::IfAddr::V4(addr) => addr.prefixlen,
+            if_addrs::IfAddr::V6(addr) => addr.prefixlen,
+        };
+        ipnet::IpNet::new(interface.ip(), len).ok()
+    };
+    interfaces.into_iter().filter_map(prefix).collect()
+}
+
 /// The addresses of all interfaces. Asked of the system once in [`FRESH`] at most: each hello tells them.
 fn addresses() -> Vec<IpAddr> {
     static ADDRESSES: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);

@@ -97,7 +97,14 @@ fn speed_sends_random_messages_and_shows_the_rate() {
 #[test]
 fn nodes_of_different_networks_do_not_meet() {
     let (_alice, listening) = Running::node(&["--network", "one"]);
-    let output = run(&["node", "--network", "two", text(&listening, "contact")]);
+    let output = run(&[
+        "node",
+        "--no-beacon",
+        "--no-cache",
+        "--network",
+        "two",
+        text(&listening, "contact"),
+    ]);
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains(text(&listening, "addr")));
 }
@@ -118,7 +125,7 @@ fn interrupt_shuts_down_cleanly() {
 
 #[test]
 fn unreachable_peer_is_a_sentence_and_exit_code_3() {
-    let output = run(&["node", "tcp://127.0.0.1:1"]);
+    let output = run(&["node", "--no-beacon", "--no-cache", "tcp://127.0.0.1:1"]);
     assert_eq!(output.status.code(), Some(3));
     let said = stderr(&output);
     assert!(
@@ -135,7 +142,7 @@ fn wrong_address_is_a_sentence_and_exit_code_2() {
         ("nobody", "an address as tcp://"),
         ("tcp://", "after `://` is empty"),
     ] {
-        let output = run(&["node", peer]);
+        let output = run(&["node", "--no-beacon", "--no-cache", peer]);
         assert_eq!(output.status.code(), Some(2), "{peer}");
         let said = stderr(&output);
         assert!(said.contains(hint), "{said}");
@@ -146,7 +153,7 @@ fn wrong_address_is_a_sentence_and_exit_code_2() {
 fn key_file_that_holds_no_key_is_exit_code_4() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    let output = run(&["node", "--key-file", path]);
+    let output = run(&["node", "--no-beacon", "--no-cache", "--key-file", path]);
     assert_eq!(output.status.code(), Some(4));
     assert!(stderr(&output).contains(path));
 }

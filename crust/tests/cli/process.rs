@@ -44,7 +44,8 @@ impl Running {
 
     /// A node on a random port, and what it says of itself.
     pub(crate) fn node(args: &[&str]) -> (Self, Value) {
-        let mut node = Self::start(&[&["node", "--json"], args].concat());
+        let mut node =
+            Self::start(&[&["node", "--json", "--no-beacon", "--no-cache"], args].concat());
         let listening = node.event("listening");
         (node, listening)
     }

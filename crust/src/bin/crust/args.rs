@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{demo, exit::EXIT_CODES, id, node, perf, ping};
+use crate::{demo, exit::EXIT_CODES, id, lan, node, peers, perf, ping};
 
 /// Reliable, encrypted peer-to-peer connections by public key
 #[derive(Debug, Parser)]
@@ -20,9 +20,15 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Shows two nodes in this process that meet and talk: start here
     Demo(demo::DemoArgs),
-    /// Runs a node: connects to peers, and sends and prints messages
+    /// Runs a node: finds peers and connects to them, sends and prints messages
     #[command(after_help = node::AFTER_HELP)]
     Node(node::args::NodeCommand),
+    /// Lists who is on the LAN, and who comes and goes
+    #[command(after_help = EXIT_CODES)]
+    Lan(lan::LanArgs),
+    /// Lists, exports, imports or forgets the peers of earlier runs
+    #[command(after_help = EXIT_CODES)]
+    Peers(peers::PeersArgs),
     /// Shows an identity, and makes it first where there is none
     #[command(after_help = EXIT_CODES)]
     Id(id::IdArgs),

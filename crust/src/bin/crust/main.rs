@@ -3,10 +3,13 @@
 mod args;
 mod demo;
 mod exit;
+mod finding;
 mod id;
 mod identity;
+mod lan;
 mod node;
 mod out;
+mod peers;
 mod perf;
 mod ping;
 mod rtt;
@@ -43,6 +46,8 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Node(args) => node::node(args).await,
+        Command::Lan(args) => lan::lan(args).await,
+        Command::Peers(args) => peers::peers(args).await,
         Command::Id(args) => id::id(args).await,
         Command::Ping(args) => ping::ping(args).await,
         Command::Perf(args) => perf::perf(args).await,

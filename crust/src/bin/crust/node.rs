@@ -35,6 +35,7 @@ While it runs it takes these commands, a line each; PEER may be shortened:
 With --json each line of output is one object with a field event:
   listening {addr, bound, endpoints, peer, contact}   connected {peer, addr, role}
   message {peer, bytes, text}                         disconnected {peer, reason, detail}
+  discovered {peer, source}
   rate {messages_in, messages_out, bytes_in, bytes_out, seconds}
   peers {peers}   stats {…}   abuse {source, kind, count, refused}   error {text}
 text is null where the message is not UTF-8.
@@ -47,7 +48,8 @@ Exit codes:
   4  the node did not start: its identity file or its address could not be used";
 
 pub(crate) async fn node(args: NodeCommand) -> Result<(), Failure> {
-    let node = args.identity.builder()?.port(args.port).start().await?;
+    let builder = args.identity.builder()?.port(args.port);
+    let node = args.finding.apply(builder).start().await?;
     let log = Arc::new(Log::new(args.json, args.name.clone()));
     log.listening(&node);
     let watch = rt::spawn(Watch::new(node.clone(), log.clone(), args.speed).run());

@@ -24,6 +24,16 @@ pub(crate) fn micros(us: f64) -> String {
     scaled(us, &[" µs", " ms", " s"], 1_000.0)
 }
 
+/// A time that has passed, roughly: `45 s`, `3 h`, `12 days`.
+pub(crate) fn age(age: std::time::Duration) -> String {
+    match age.as_secs() {
+        s @ 0..120 => format!("{s} s"),
+        s @ 120..7_200 => format!("{} min", s / 60),
+        s @ 7_200..172_800 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
 fn scaled(mut number: f64, units: &[&str], step: f64) -> String {
     let mut units = units.iter().peekable();
     let mut unit = "";
@@ -58,5 +68,6 @@ mod tests {
         assert_eq!(memory(8_192), "8.00 KiB");
         assert_eq!(micros(85.31), "85.3 µs");
         assert_eq!(micros(1_200.0), "1.20 ms");
+        assert_eq!(age(std::time::Duration::from_secs(7_300)), "2 h");
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use clap::Args;
 use crust::Target;
 
-use crate::{identity::IdentityArgs, target};
+use crate::{finding::FindingArgs, identity::IdentityArgs, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct NodeCommand {
@@ -17,6 +17,8 @@ pub(crate) struct NodeCommand {
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) finding: FindingArgs,
     /// What this node is called in its own output, to tell terminals apart
     #[arg(long)]
     pub(crate) name: Option<String>,

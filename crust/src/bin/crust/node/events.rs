@@ -69,6 +69,7 @@ impl Watch {
                 self.rates.on_disconnected(peer);
                 self.log.disconnected(peer, &reason);
             }
+            Event::Discovered { peer, source } => self.log.discovered(peer, source),
             Event::Message { session, message } => self.log.message(&session, &message),
             _ => {}
         }

@@ -33,6 +33,10 @@ enum Line<'a> {
         addr: &'a Addr,
         role: String,
     },
+    Discovered {
+        peer: PeerId,
+        source: &'static str,
+    },
     Disconnected {
         peer: PeerId,
         reason: &'static str,
@@ -107,6 +111,14 @@ impl Log {
         if !self.json {
             hint(contact.into_iter().collect(), &endpoints);
         }
+    }
+
+    pub(super) fn discovered(&self, peer: PeerId, source: &'static str) {
+        if self.json {
+            return out::json(&Line::Discovered { peer, source });
+        }
+        let detail = out::paint(out::DIM, format!("by {source}"));
+        self.line("found", out::DIM, &format!("{peer:#} {detail}"));
     }
 
     pub(super) fn connected(&self, session: &Session) {

@@ -1,0 +1,187 @@
+//! The discoveries that come with the crate: the cache, the LAN.
+
+use std::sync::Arc;
+
+use crust_core::{Addr, Discovery};
+use crust_crypto::{Identity, NetworkKey};
+
+#[cfg(any(feature = "beacon", feature = "bootstrap"))]
+use crust_crypto::Ed25519Verifier;
+#[cfg(feature = "beacon")]
+use {crust_beacon::Beacon, crust_crypto::NetworkSealer, std::net::IpAddr};
+#[cfg(feature = "bootstrap")]
+use {crust_bootstrap::PeerCache, crust_core::Contact, std::path::PathBuf};
+
+/// Which of them a node is to have.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    #[cfg(feature = "bootstrap")]
+    pub(crate) cache: Option<CacheFile>,
+    #[cfg(feature = "bootstrap")]
+    pub(crate) contacts: Vec<Contact>,
+    #[cfg(feature = "beacon")]
+    pub(crate) lan: Option<Lan>,
+}
+
+/// Where a node's cache is.
+#[cfg(feature = "bootstrap")]
+#[derive(Debug)]
+pub(crate) enum CacheFile {
+    /// In the user's data directory.
+    Default,
+    At(PathBuf),
+}
+
+/// How a node looks for others on the networks that it is in.
+#[cfg(feature = "beacon")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lan {
+    /// The UDP port that the nodes of a LAN share; 5483.
+    pub port: u16,
+    /// Hosts to ask one by one, where the network lets no broadcast through; none. Those in the cache are asked too.
+    pub probes: Vec<IpAddr>,
+    /// Whether nodes on this host find each other over the loopback interface; no. Where there is another interface they
+    /// do so over that.
+    pub loopback: bool,
+}
+
+#[cfg(feature = "beacon")]
+impl Default for Lan {
+    fn default() -> Self {
+        Self {
+            port: Beacon::DEFAULT_PORT,
+            probes: Vec::new(),
+            loopback: false,
+        }
+    }
+}
+
+/// Those that a node has.
+#[derive(Debug, Default)]
+pub(crate) struct Finders {
+    #[cfg(feature = "bootstrap")]
+    pub(crate) cache: Option<PeerCache>,
+    #[cfg(feature = "beacon")]
+    pub(crate) beacon: Option<Arc<Beacon>>,
+}
+
+impl Finders {
+    /// Starts what is wanted.
+    #[cfg_attr(
+        not(feature = "bootstrap"),
+        expect(clippy::unused_async, reason = "the cache is read")
+    )]
+    pub(crate) async fn start(
+        wanted: Wanted,
+        identity: &Arc<Identity>,
+        network: &NetworkKey,
+    ) -> Self {
+        let _ = (&wanted, identity, network);
+        Self {
+            #[cfg(feature = "bootstrap")]
+            cache: open_cache(wanted.cache, wanted.contacts, identity, network).await,
+            #[cfg(feature = "beacon")]
+            beacon: wanted.lan.map(|lan| start_beacon(lan, identity, network)),
+        }
+    }
+
+    /// As discoveries, in the order in which they are asked.
+    pub(crate) fn discoveries(&self) -> Vec<Arc<dyn Discovery>> {
+        let mut discoveries: Vec<Arc<dyn Discovery>> = Vec::new();
+        #[cfg(feature = "bootstrap")]
+        if let Some(cache) = &self.cache {
+            discoveries.push(Arc::new(cache.clone()));
+        }
+        #[cfg(feature = "beacon")]
+        if let Some(beacon) = &self.beacon {
+            discoveries.push(beacon.clone());
+        }
+        discoveries
+    }
+
+    /// The addresses of this machine's interfaces have changed, or the node has just begun.
+    pub(crate) fn on_addresses(&self, addrs: &[Addr]) {
+        let _ = addrs;
+        #[cfg(feature = "bootstrap")]
+        if let Some(cache) = &self.cache {
+            cache.set_lans(super::endpoints::prefixes());
+        }
+        #[cfg(all(feature = "beacon", feature = "bootstrap"))]
+        if let (Some(cache), Some(beacon)) = (&self.cache, &self.beacon) {
+            beacon.probe(&hosts_on_links(cache));
+        }
+    }
+
+    /// Says goodbye, and saves what is to be saved.
+    pub(crate) async fn shutdown(&self) {
+        let goodbye = async {
+            #[cfg(feature = "beacon")]
+            if let Some(beacon) = &self.beacon {
+                beacon.shutdown().await;
+            }
+        };
+        let save = async {
+            #[cfg(feature = "bootstrap")]
+            if let Some(cache) = &self.cache {
+                cache.shutdown().await;
+            }
+        };
+        futures::join!(goodbye, save);
+    }
+}
+
+#[cfg(feature = "bootstrap")]
+async fn open_cache(
+    file: Option<CacheFile>,
+    contacts: Vec<Contact>,
+    identity: &Identity,
+    network: &NetworkKey,
+) -> Option<PeerCache> {
+    if file.is_none() && contacts.is_empty() {
+        return None;
+    }
+    let path = match file {
+        Some(CacheFile::At(path)) => Some(path),
+        Some(CacheFile::Default) => default_cache_file(network),
+        None => None,
+    };
+    let mut builder = PeerCache::builder(identity.peer_id(), Arc::new(Ed25519Verifier))
+        .contacts(contacts)
+        .lans(super::endpoints::prefixes());
+    if let Some(path) = path {
+        builder = builder.file(path);
+    }
+    Some(builder.open().await)
+}
+
+/// Where the cache of a network is by default; `None` where the user has no home.
+#[cfg(feature = "bootstrap")]
+pub(crate) fn default_cache_file(network: &NetworkKey) -> Option<PathBuf> {
+    crust_bootstrap::default_path(&network.id())
+}
+
+#[cfg(feature = "beacon")]
+fn start_beacon(lan: Lan, identity: &Arc<Identity>, network: &NetworkKey) -> Arc<Beacon> {
+    let mut builder = Beacon::builder(Arc::new(NetworkSealer::new(network)))
+        .with_port(lan.port)
+        .with_signer(identity.clone())
+        .with_verifier(Arc::new(Ed25519Verifier))
+        .with_probes(lan.probes);
+    if lan.loopback {
+        builder = builder.with_loopback();
+    }
+    Arc::new(builder.start())
+}
+
+/// Hosts of cached peers that are on a link of this node's.
+#[cfg(all(feature = "beacon", feature = "bootstrap"))]
+fn hosts_on_links(cache: &PeerCache) -> Vec<IpAddr> {
+    let peers = cache.list();
+    let addrs = peers.iter().flat_map(|peer| &peer.addrs);
+    let on_links = addrs.filter(|addr| addr.lan.is_some());
+    on_links
+        .filter_map(|addr| addr.addr.socket_addr())
+        .map(|addr| addr.ip())
+        .collect()
+}
