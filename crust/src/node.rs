@@ -5,6 +5,8 @@ pub(crate) mod announce;
 pub(crate) mod book;
 pub(crate) mod builder;
 pub(crate) mod config;
+#[cfg(feature = "gossip")]
+pub(crate) mod control_line;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod establish;
@@ -150,6 +152,14 @@ impl Node {
     /// Dropping the future gives up; a session that was just made stays, and its events come.
     pub async fn bootstrap(&self) -> Result<Session, BootstrapError> {
         keep::bootstrap(&self.0.inner).await
+    }
+
+    /// The peers that are known by gossip and hold to be there, in no order; none without [`NodeBuilder::gossip`].
+    #[cfg(feature = "gossip")]
+    pub fn known_peers(&self) -> Vec<PeerId> {
+        let gossip = self.0.inner.finders.gossip.as_ref();
+        let known = gossip.map(|gossip| gossip.known()).unwrap_or_default();
+        known.into_iter().map(|known| known.record.peer).collect()
     }
 
     /// Who is on the networks that this machine is in: now, and whenever somebody comes, moves or goes. It looks while it

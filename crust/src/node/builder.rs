@@ -11,6 +11,7 @@ use {crate::node::finders::CacheFile, crust_core::Contact};
 #[cfg(feature = "beacon")]
 use crate::node::finders::Lan;
 use crate::{
+    control::Switchboard,
     error::StartError,
     node::{
         Node,
@@ -149,6 +150,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Learns of peers from the peers that it has sessions with, and tells them of others: signed records, within 2 KiB a
+    /// second and session on average.
+    #[cfg(feature = "gossip")]
+    pub fn gossip(mut self) -> Self {
+        self.wanted.gossip = true;
+        self
+    }
+
     /// Leaves out the built-in transports, so that only those of [`NodeBuilder::transport`] are used.
     pub fn without_built_in_transports(mut self) -> Self {
         let built_in = built_in().len();
@@ -205,24 +214,38 @@ impl NodeBuilder {
             Source::File(path) => load(path).await?,
         };
         let identity = Arc::new(identity);
-        let finders = Finders::start(self.wanted, &identity, &self.network).await;
-        let mut discoveries = finders.discoveries();
-        discoveries.extend(self.discoveries);
-        let parts = Parts {
-            keys: Keys::new(&identity, self.network),
-            limits: self.limits.clamped(),
-            timeouts: self.timeouts.clamped(),
-            transports: self.transports,
-            discoveries,
-            finders,
-            keep: self.keep,
-            listening: listeners
-                .iter()
-                .map(|listener| listener.local_addr().clone())
-                .collect(),
-            seed: random::seed(&identity),
-        };
-        let inner = Arc::new(Inner::new(parts));
+        #[cfg(feature = "gossip")]
+        let gossip = self.wanted.gossip;
+        #[cfg_attr(
+            not(feature = "gossip"),
+            expect(unused_mut, reason = "gossip comes later")
+        )]
+        let mut finders = Finders::start(self.wanted, &identity, &self.network).await;
+        let switchboard = Arc::<Switchboard>::default();
+        let inner = Arc::new_cyclic(|inner| {
+            let _ = inner;
+            #[cfg(feature = "gossip")]
+            if gossip {
+                finders.start_gossip(inner.clone(), &switchboard, &identity);
+            }
+            let mut discoveries = finders.discoveries();
+            discoveries.extend(self.discoveries);
+            Inner::new(Parts {
+                keys: Keys::new(&identity, self.network),
+                limits: self.limits.clamped(),
+                timeouts: self.timeouts.clamped(),
+                transports: self.transports,
+                discoveries,
+                finders,
+                keep: self.keep,
+                listening: listeners
+                    .iter()
+                    .map(|listener| listener.local_addr().clone())
+                    .collect(),
+                seed: random::seed(&identity),
+                switchboard,
+            })
+        });
         let loops = listeners.into_iter().map(|listener| {
             let running = inner.tasks.start();
             rt::spawn(accept(inner.clone(), listener, running))

@@ -1,4 +1,4 @@
-//! The discoveries that come with the crate: the cache, the LAN.
+//! The discoveries that come with the crate: the cache, the LAN, gossip.
 
 use std::sync::Arc;
 
@@ -7,6 +7,15 @@ use crust_crypto::{Identity, NetworkKey};
 
 #[cfg(any(feature = "beacon", feature = "bootstrap"))]
 use crust_crypto::Ed25519Verifier;
+#[cfg(feature = "gossip")]
+use {
+    crate::{
+        control::{Channel, Switchboard},
+        node::{control_line::ControlLine, inner::Inner},
+    },
+    crust_beacon::gossip::Gossip,
+    std::sync::Weak,
+};
 #[cfg(feature = "beacon")]
 use {crust_beacon::Beacon, crust_crypto::NetworkSealer, std::net::IpAddr};
 #[cfg(feature = "bootstrap")]
@@ -21,6 +30,8 @@ pub(crate) struct Wanted {
     pub(crate) contacts: Vec<Contact>,
     #[cfg(feature = "beacon")]
     pub(crate) lan: Option<Lan>,
+    #[cfg(feature = "gossip")]
+    pub(crate) gossip: bool,
 }
 
 /// Where a node's cache is.
@@ -64,6 +75,8 @@ pub(crate) struct Finders {
     pub(crate) cache: Option<PeerCache>,
     #[cfg(feature = "beacon")]
     pub(crate) beacon: Option<Arc<Beacon>>,
+    #[cfg(feature = "gossip")]
+    pub(crate) gossip: Option<Arc<Gossip>>,
 }
 
 impl Finders {
@@ -83,7 +96,23 @@ impl Finders {
             cache: open_cache(wanted.cache, wanted.contacts, identity, network).await,
             #[cfg(feature = "beacon")]
             beacon: wanted.lan.map(|lan| start_beacon(lan, identity, network)),
+            #[cfg(feature = "gossip")]
+            gossip: None,
         }
+    }
+
+    /// Starts gossip, for which there must be a node.
+    #[cfg(feature = "gossip")]
+    pub(crate) fn start_gossip(
+        &mut self,
+        inner: Weak<Inner>,
+        switchboard: &Switchboard,
+        identity: &Arc<Identity>,
+    ) {
+        let line = ControlLine::new(inner, Channel::Gossip);
+        let events = switchboard.open(Channel::Gossip);
+        let gossip = Gossip::start(line, events, identity.clone(), Ed25519Verifier);
+        self.gossip = Some(Arc::new(gossip));
     }
 
     /// As discoveries, in the order in which they are asked.
@@ -96,6 +125,10 @@ impl Finders {
         #[cfg(feature = "beacon")]
         if let Some(beacon) = &self.beacon {
             discoveries.push(beacon.clone());
+        }
+        #[cfg(feature = "gossip")]
+        if let Some(gossip) = &self.gossip {
+            discoveries.push(gossip.clone());
         }
         discoveries
     }

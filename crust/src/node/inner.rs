@@ -103,6 +103,7 @@ pub(crate) struct Parts {
     pub(crate) keep: Option<RangeInclusive<usize>>,
     pub(crate) listening: Vec<Addr>,
     pub(crate) seed: [u64; 2],
+    pub(crate) switchboard: Arc<Switchboard>,
 }
 
 impl Inner {
@@ -115,7 +116,7 @@ impl Inner {
             instance: parts.seed[0],
             keys: parts.keys,
             gate: Mutex::new(Gate::new(parts.limits.clone(), most)),
-            switchboard: Arc::default(),
+            switchboard: parts.switchboard,
             budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
             timeouts: parts.timeouts,

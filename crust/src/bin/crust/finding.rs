@@ -21,6 +21,9 @@ pub(crate) struct FindingArgs {
     /// Keeps the peers of earlier runs in this file, not in the user's data directory
     #[arg(long, value_name = "FILE", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
+    /// Learns of nobody from peers, and tells them of nobody
+    #[arg(long)]
+    no_gossip: bool,
     /// Tries this address, or PEER@ADDRESS, after the peers of earlier runs; may be given several times
     #[arg(long, value_name = "ADDR")]
     contact: Vec<Contact>,
@@ -35,6 +38,9 @@ impl FindingArgs {
             let mut lan = Lan::default();
             lan.port = self.beacon_port;
             builder = builder.lan(lan);
+        }
+        if !self.no_gossip {
+            builder = builder.gossip();
         }
         builder = match &self.cache {
             _ if self.no_cache => builder,

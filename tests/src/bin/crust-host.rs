@@ -1,0 +1,130 @@
+//! One host of a lab: a node that finds its network, held by lines on its input.
+//!
+//! It says `ready` at once and starts with `go`. Then it answers `sessions` and `known` with the word and peer ids,
+//! `most` with the highest number of sessions that it ever had, and ends with `stop` or the end of its input.
+
+use std::{
+    collections::BTreeSet,
+    error::Error,
+    io::{self, BufRead, Write},
+    sync::{Arc, Mutex},
+};
+
+use crust::{Contact, Event, Lan, Node, NodeBuilder, PeerId, rt};
+use futures::{SinkExt, StreamExt, channel::mpsc};
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Outcome<()> {
+    let builder = builder(std::env::args().skip(1))?;
+    say("ready", &[])?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    if line.trim() == "go" {
+        rt::block_on(rt::spawn(serve(builder)))??;
+    }
+    Ok(())
+}
+
+/// Reads `lan`, `gossip`, `port=N`, `keep=A..B`, `cache=FILE`, `identity=FILE`, `contact=ADDR`, `network=NAME`.
+fn builder(args: impl Iterator<Item = String>) -> Outcome<NodeBuilder> {
+    let mut builder = Node::builder();
+    for arg in args {
+        let (name, value) = arg.split_once('=').unwrap_or((&arg, ""));
+        builder = match name {
+            "lan" => builder.lan(Lan::default()),
+            "gossip" => builder.gossip(),
+            "port" => builder.port(value.parse()?),
+            "keep" => {
+                let (least, most) = value.split_once("..").ok_or("keep=A..B")?;
+                builder.keep(least.parse()?..=most.parse()?)
+            }
+            "cache" => builder.cache_file(value),
+            "identity" => builder.identity_file(value),
+            "contact" => builder.contacts([value.parse::<Contact>()?]),
+            "network" => builder.network(value),
+            _ => return Err(format!("what is {arg}?").into()),
+        };
+    }
+    Ok(builder)
+}
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+struct Seen {
+    found: BTreeSet<PeerId>,
+    most: usize,
+}
+
+async fn serve(builder: NodeBuilder) -> Outcome<()> {
+    let node = builder.start().await?;
+    say("id", &[node.id().to_string()])?;
+    let seen = Arc::<Mutex<Seen>>::default();
+    rt::detach(watch(node.clone(), seen.clone()));
+    let mut lines = lines();
+    while let Some(line) = lines.next().await {
+        let ids = |peers: Vec<PeerId>| peers.iter().map(ToString::to_string).collect::<Vec<_>>();
+        match line.as_str() {
+            "sessions" => {
+                let peers = node
+                    .sessions()
+                    .iter()
+                    .map(|session| session.peer())
+                    .collect();
+                say("sessions", &ids(peers))?;
+            }
+            "found" => {
+                let found = lock(&seen).found.iter().copied().collect();
+                say("found", &ids(found))?;
+            }
+            "known" => say("known", &ids(node.known_peers()))?,
+            "most" => say("most", &[lock(&seen).most.to_string()])?,
+            "stop" => break,
+            _ => return Err(format!("what is {line}?").into()),
+        }
+    }
+    node.shutdown().await;
+    say("stopped", &[])
+}
+
+async fn watch(node: Node, seen: Arc<Mutex<Seen>>) {
+    while let Some(event) = node.next_event().await {
+        let sessions = node.sessions().len();
+        let mut seen = lock(&seen);
+        seen.most = seen.most.max(sessions);
+        match event {
+            Event::Connected { session } => {
+                seen.found.insert(session.peer());
+            }
+            Event::Discovered { peer, .. } => {
+                seen.found.insert(peer);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The lines of the input.
+fn lines() -> mpsc::Receiver<String> {
+    let (mut sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines() {
+            let Ok(line) = line else { return };
+            if rt::block_on(sender.send(line)).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn say(word: &str, rest: &[String]) -> Outcome<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{word} {}", rest.join(" "))?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().expect("no holder panics")
+}

@@ -1,0 +1,269 @@
+//! Hosts in network namespaces of their own, joined by a LAN or by routed links, each with a node in a child process.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{Receiver, sync_channel},
+    time::{Duration, Instant},
+};
+
+/// How hosts are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wiring {
+    /// All on one bridge, in 10.7.0.0/16.
+    Lan,
+    /// Each in a network of its own, 10.A.B.0/24, with a router between them.
+    Routed,
+}
+
+/// A network of hosts. What it made is gone when the process is.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    wiring: Wiring,
+    hosts: usize,
+}
+
+impl Lab {
+    /// Runs `body` in a network namespace of its own, or says why not.
+    pub(crate) fn run(test: &str, wiring: Wiring, body: impl FnOnce(&mut Self)) {
+        if env::var_os(INSIDE).is_some() {
+            return body(&mut Self::new(wiring));
+        }
+        let possible = unshare("command -v ip nsenter && ip link set lo up").output();
+        if !possible.is_ok_and(|output| output.status.success()) {
+            eprintln!("{test}: skipped: it needs network namespaces (root), and `ip` of iproute2");
+            assert!(
+                env::var_os("NETLAB_REQUIRED").is_none(),
+                "NETLAB_REQUIRED is set"
+            );
+            return;
+        }
+        let again = format!("ip link set lo up && exec \"$0\" --exact {test} --nocapture");
+        let status = unshare(&again)
+            .arg(env::current_exe().unwrap())
+            .env(INSIDE, "1")
+            .status();
+        assert!(status.unwrap().success(), "{test} failed in its namespace");
+    }
+
+    fn new(wiring: Wiring) -> Self {
+        let links = fs::read_to_string("/proc/self/net/dev").unwrap();
+        let links: Vec<_> = links.lines().skip(2).collect();
+        assert!(links.len() <= 1, "the lab has a way out: {links:?}");
+        match wiring {
+            Wiring::Lan => ip("link add lan0 type bridge\nlink set lan0 up"),
+            Wiring::Routed => fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap(),
+        }
+        Self { wiring, hosts: 0 }
+    }
+
+    /// A host with a node that waits for [`Host::go`].
+    pub(crate) fn host(&mut self, args: &[String]) -> Host {
+        self.hosts += 1;
+        self.host_again(self.hosts, args)
+    }
+
+    /// A host in place of one that is gone, with its addresses.
+    pub(crate) fn host_again(&mut self, number: usize, args: &[String]) -> Host {
+        // That of a host which is gone may still be there, for the system takes its time.
+        let _ = Command::new("ip")
+            .args(["link", "del", &format!("p{number}")])
+            .stderr(Stdio::null())
+            .status();
+        let host = Host::start(number, args);
+        let pid = host.pid();
+        let (a, b) = (number / 200, 1 + number % 200);
+        ip(&format!(
+            "link add p{number} type veth peer name eth0 netns {pid}\nlink set p{number} up"
+        ));
+        let inside = match self.wiring {
+            Wiring::Lan => {
+                ip(&format!("link set p{number} master lan0"));
+                format!("addr add 10.7.{a}.{b}/16 dev eth0\n")
+            }
+            Wiring::Routed => {
+                ip(&format!("addr add 10.{}.{b}.1/24 dev p{number}", 10 + a));
+                format!(
+                    "addr add 10.{0}.{b}.2/24 dev eth0\nroute add default via 10.{0}.{b}.1\n",
+                    10 + a
+                )
+            }
+        };
+        // The address before the link, or the route would have no way.
+        let (addr, rest) = inside.split_once('\n').unwrap();
+        host.ip(&format!("link set lo up\n{addr}\nlink set eth0 up\n{rest}"));
+        host
+    }
+
+    /// Where the host of this number has its port.
+    pub(crate) fn addr(&self, number: usize, port: u16) -> String {
+        let (a, b) = (number / 200, 1 + number % 200);
+        match self.wiring {
+            Wiring::Lan => format!("tcp://10.7.{a}.{b}:{port}"),
+            Wiring::Routed => format!("tcp://10.{}.{b}.2:{port}", 10 + a),
+        }
+    }
+}
+
+/// One host and its node. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) number: usize,
+    pub(crate) id: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Host {
+    fn start(number: usize, args: &[String]) -> Self {
+        let mut child = Command::new("unshare")
+            .args(["--net", env!("CARGO_BIN_EXE_crust-host")])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = sync_channel(64);
+        std::thread::spawn(move || {
+            let lines = stdout.lines().map_while(Result::ok);
+            for line in lines {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut host = Self {
+            number,
+            id: String::new(),
+            stdin: child.stdin.take(),
+            child,
+            lines,
+        };
+        host.hear("ready");
+        host
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells the node to start. [`Host::started`] waits for that.
+    pub(crate) fn go(&mut self) {
+        self.say("go");
+    }
+
+    pub(crate) fn started(&mut self) {
+        self.id = self.hear("id").remove(0);
+    }
+
+    /// Asks, and gives the words of the answer.
+    pub(crate) fn ask(&mut self, question: &str) -> Vec<String> {
+        self.say(question);
+        self.hear(question)
+    }
+
+    pub(crate) fn count(&mut self, question: &str) -> usize {
+        self.ask(question).len()
+    }
+
+    /// Lets the node shut down.
+    pub(crate) fn stop(mut self) {
+        self.say("stop");
+        self.hear("stopped");
+        self.child.wait().unwrap();
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Runs lines of `ip` in the host.
+    pub(crate) fn ip(&self, lines: &str) {
+        let pid = self.pid().to_string();
+        batch(
+            Command::new("nsenter").args(["--net", "--target", &pid, "ip"]),
+            lines,
+        );
+    }
+
+    /// Seconds of processor time that the node took so far, and its memory in bytes.
+    pub(crate) fn usage(&self) -> (f64, u64) {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let after_name = stat.rsplit_once(") ").unwrap().1;
+        let fields: Vec<_> = after_name.split(' ').collect();
+        let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+        let pages: u64 = fields[21].parse().unwrap();
+        ((ticks(11) + ticks(12)) / 100.0, pages * 4_096)
+    }
+
+    fn say(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
+    }
+
+    fn hear(&mut self, word: &str) -> Vec<String> {
+        let line = self.lines.recv_timeout(ANSWER_LIMIT);
+        let line = line.unwrap_or_else(|error| panic!("host {}: no {word}: {error}", self.number));
+        let mut words = line.split_whitespace().map(str::to_owned);
+        assert_eq!(words.next().as_deref(), Some(word), "{line}");
+        words.collect()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until `fact` is so, at most `limit`; gives the time it took.
+#[track_caller]
+pub(crate) fn within(limit: Duration, what: &str, mut fact: impl FnMut() -> bool) -> Duration {
+    let start = now();
+    while !fact() {
+        assert!(now() - start < limit, "not within {limit:?}: {what}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+    now() - start
+}
+
+pub(crate) fn now() -> Instant {
+    crust::rt::now()
+}
+
+fn ip(lines: &str) {
+    batch(&mut Command::new("ip"), lines);
+}
+
+fn batch(command: &mut Command, lines: &str) {
+    let mut child = command
+        .args(["-batch", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(lines.as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success(), "{lines}");
+}
+
+fn unshare(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "sh", "-c", script]);
+    command
+}
+
+/// Set where a test runs in its lab.
+const INSIDE: &str = "CRUST_LAB";
+/// A node under load answers later than at once.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(100);

@@ -1,0 +1,52 @@
+//! Machines on one LAN, without any configuration.
+
+use std::time::Duration;
+
+use crate::lab::{Host, Lab, Wiring, within};
+
+#[test]
+fn sixteen_machines_on_a_lan_find_each_other() {
+    Lab::run(
+        "lan::sixteen_machines_on_a_lan_find_each_other",
+        Wiring::Lan,
+        |lab| {
+            let args = ["lan".into(), "gossip".into(), "keep=8..16".into()];
+            let mut hosts: Vec<Host> = (0..16).map(|_| lab.host(&args)).collect();
+            hosts.iter_mut().for_each(Host::go);
+            hosts.iter_mut().for_each(Host::started);
+            let sessions = within(Duration::from_secs(10), "5 sessions each", || {
+                hosts.iter_mut().all(|host| host.count("sessions") >= 5)
+            });
+            let known = within(Duration::from_secs(10), "all 15 known to each", || {
+                hosts.iter_mut().all(|host| host.count("found") == 15)
+            });
+            println!("5 sessions each after {sessions:.1?}, all known {known:.1?} later");
+        },
+    );
+}
+
+#[test]
+fn two_machines_meet_within_a_second_and_again_when_one_moves() {
+    Lab::run(
+        "lan::two_machines_meet_within_a_second_and_again_when_one_moves",
+        Wiring::Lan,
+        |lab| {
+            let args = ["lan".into(), "keep=1..16".into()];
+            let mut hosts = [lab.host(&args), lab.host(&args)];
+            hosts.iter_mut().for_each(Host::go);
+            hosts.iter_mut().for_each(Host::started);
+            let met = within(Duration::from_secs(1), "a session", || {
+                hosts.iter_mut().all(|host| host.count("sessions") == 1)
+            });
+            hosts[1].ip("addr flush dev eth0\naddr add 10.7.99.99/16 dev eth0");
+            // The old session hangs until it is given up; a node that starts now finds the new address at once.
+            let mut third = lab.host(&["lan".into(), "keep=2..16".into()]);
+            third.go();
+            third.started();
+            let again = within(Duration::from_secs(3), "found at its new address", || {
+                third.count("sessions") == 2
+            });
+            println!("met after {met:.2?}, and again {again:.2?} after a move");
+        },
+    );
+}

@@ -1,0 +1,7 @@
+//! Nodes on networks: hosts in namespaces, as root on Linux.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
+mod lab;
+mod lan;
+mod routed;
