@@ -1,6 +1,6 @@
 //! Where a peer says it is, signed by it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -100,6 +100,16 @@ pub trait Signer: Send + Sync {
 
     /// Signs `message` (Ed25519, RFC 8032).
     fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN];
+}
+
+impl<S: Signer + ?Sized> Signer for Arc<S> {
+    fn peer_id(&self) -> PeerId {
+        (**self).peer_id()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+        (**self).sign(message)
+    }
 }
 
 /// Checks signatures of peers.

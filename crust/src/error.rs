@@ -123,6 +123,13 @@ pub struct Attempt {
     pub error: AttemptError,
 }
 
+impl Attempt {
+    /// Whether the peer is there and has no room.
+    pub(crate) const fn met_a_limit(&self) -> bool {
+        matches!(self.error, AttemptError::Ended(DisconnectReason::Limit))
+    }
+}
+
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = self.elapsed.as_millis();
@@ -188,6 +195,7 @@ impl AttemptError {
         !matches!(
             self,
             Self::Blocked
+                | Self::Ended(DisconnectReason::Limit)
                 | Self::Limit
                 | Self::Oneself
                 | Self::Transport(TransportError::Unsupported { .. })

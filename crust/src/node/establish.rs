@@ -76,6 +76,24 @@ pub(crate) async fn establish(
     })
 }
 
+/// Tells a peer that this node has as many sessions as it is to keep: whoever is told so knows that the node lives, and
+/// comes again later.
+pub(crate) async fn refuse_for_want_of_room(
+    inner: &Inner,
+    connection: Connection,
+    opening: Opening,
+) -> EstablishError {
+    let refused = async {
+        let mut keyring = shake_hands(inner, connection, opening).await?;
+        keyring.refuse(CloseCode::Limit).await;
+        Ok::<_, AttemptError>(())
+    };
+    match clock::timeout(inner.timeouts.handshake, refused).await {
+        Some(Err(error)) => error.into(),
+        _ => AttemptError::Limit.into(),
+    }
+}
+
 /// Everything that needs the other side. Gives the window that it opens, and the frames that came with its last word.
 async fn agree(
     inner: &Inner,

@@ -28,7 +28,7 @@ use crate::{
         book::Book,
         config::{Limits, Timeouts},
         endpoints,
-        establish::{EstablishError, Established, establish},
+        establish::{EstablishError, Established, establish, refuse_for_want_of_room},
         finders::Finders,
         gate::{Gate, Refusal, Slot},
         keep::wishes::Wishes,
@@ -173,7 +173,13 @@ impl Inner {
             Role::Dialer => Slot::Session,
             Role::Listener => Slot::Inbound,
         };
-        let place = self.admit(slot, ip).map_err(|_| AttemptError::Limit)?;
+        let place = match self.admit(slot, ip) {
+            Ok(place) => place,
+            Err(Refusal::Full) if opening.role == Role::Listener => {
+                return Err(refuse_for_want_of_room(self, connection, opening).await);
+            }
+            Err(_) => return Err(AttemptError::Limit.into()),
+        };
         let running = self.tasks.start();
         let Established {
             shared,
@@ -243,7 +249,7 @@ impl Inner {
 
     /// Whether an inbound connection has a chance; asked before anything is spent on it.
     pub(crate) fn is_open(&self) -> bool {
-        !self.hub.is_full() && lock(&self.gate).has_room(Slot::Inbound)
+        !self.hub.is_full() && lock(&self.gate).has_room(Slot::Session)
     }
 
     /// A connection was refused before a handshake.

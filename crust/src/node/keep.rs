@@ -21,7 +21,7 @@ use self::{
     wishes::{Ended, Tried},
 };
 use crate::{
-    error::{BootstrapError, ConnectError, SearchReport},
+    error::{Attempt, BootstrapError, ConnectError, SearchReport},
     event::Event,
     node::{
         dial::{Target, connect},
@@ -242,12 +242,16 @@ impl Keeper {
         let dialed = match result {
             Ok(session) => Dialed::Connected(session.peer()),
             Err(ConnectError::Oneself) => Dialed::Oneself,
-            Err(error) => {
-                if let ConnectError::Failed { attempts, .. } = error {
-                    self.inner.wishes.on_failed(attempts);
+            Err(ConnectError::Failed { attempts, .. }) => {
+                let is_full = attempts.iter().any(Attempt::met_a_limit);
+                self.inner.wishes.on_failed(attempts);
+                if is_full {
+                    Dialed::Full
+                } else {
+                    Dialed::Failed
                 }
-                Dialed::Failed
             }
+            Err(_) => Dialed::Failed,
         };
         self.candidates.handle_dialed(now, whom, dialed);
     }

@@ -47,6 +47,8 @@ struct Candidate {
 pub(crate) enum Dialed {
     Connected(PeerId),
     Failed,
+    /// It has no room for another session now.
+    Full,
     /// The node itself answered.
     Oneself,
 }
@@ -126,6 +128,10 @@ impl Candidates {
                 candidate.not_before = None;
             }
             Dialed::Failed => candidate.on_failed(now, jitter),
+            Dialed::Full => {
+                candidate.failures = candidate.failures.max(1);
+                candidate.not_before = Some(now + jittered(FULL_WAIT, jitter));
+            }
             Dialed::Oneself => candidate.peer = Some(self.own),
         }
     }
