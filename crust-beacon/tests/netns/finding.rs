@@ -155,7 +155,7 @@ fn hosts_behind_a_filter_of_broadcasts_find_each_other_by_probes() {
         let mut hosts = [("a", "10.7.0.2"), ("b", "10.7.0.3")].map(|(name, ip)| {
             let host = Host::plug(name, &[&format!("{ip}/24")]);
             run(&format!(
-                "ip link set {name} type bridge_slave bcast_flood off mcast_flood off"
+                "ip link set veth-{name} type bridge_slave bcast_flood off mcast_flood off"
             ));
             host
         });

@@ -16,9 +16,10 @@ pub(crate) fn in_namespace(test: &str, body: impl FnOnce()) {
         run(PREPARE);
         return body();
     }
-    let possible = unshare("true").args(["sh", "-c", PREPARE]).output();
-    let possible = unshare(PREPARE).output().and(possible);
-    if !possible.is_ok_and(|output| output.status.success()) {
+    if !unshare(PREPARE)
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
         eprintln!("skipped: no network namespace for this user, or no `ip` and `nsenter`");
         return;
     }
@@ -126,8 +127,8 @@ impl Host {
             std::thread::yield_now();
         }
         run(&format!(
-            "ip link add {name} type veth peer name eth0 netns {pid}
-             ip link set {name} master br0 up"
+            "ip link add veth-{name} type veth peer name eth0 netns {pid}
+             ip link set veth-{name} master br0 up"
         ));
         self.run("ip link set lo up && ip link set eth0 up");
         for addr in addrs {
