@@ -74,11 +74,14 @@ impl Machine {
     ///
     /// On one that is new or has other addresses, everything is said again at once.
     pub(crate) fn set_links(&mut self, now: Now, links: Vec<(Interface, bool)>) {
-        let still = |index: u32| links.iter().any(|(interface, _)| interface.index == index);
-        let gone = self.links.extract_if(.., |index, _| !still(*index));
-        for (index, _) in gone {
-            self.ear.neighbours_mut().forget_link(index);
-        }
+        self.links.retain(|index, _| {
+            let mut links = links.iter();
+            let is_up = links.any(|(interface, _)| interface.index == *index);
+            if !is_up {
+                self.ear.neighbours_mut().forget_link(*index);
+            }
+            is_up
+        });
         for (interface, hears) in links {
             self.set_link(now, interface, hears);
         }
