@@ -8,6 +8,7 @@ use std::{
 
 use if_addrs::IfAddr;
 use ipnet::IpNet;
+use tracing::debug;
 
 use crate::interface::Interface;
 
@@ -34,6 +35,13 @@ pub(crate) fn list(loopback: bool) -> io::Result<Vec<Interface>> {
     // The system's order changes; an interface that has the same addresses in another order has not changed.
     for interface in interfaces.values_mut() {
         interface.nets.sort();
+    }
+    if interfaces.len() > MAX_INTERFACES {
+        debug!(
+            found = interfaces.len(),
+            used = MAX_INTERFACES,
+            "too many interfaces"
+        );
     }
     Ok(interfaces.into_values().take(MAX_INTERFACES).collect())
 }
