@@ -26,7 +26,7 @@ pub struct BeaconBuilder {
     config: Config,
     contacts: Option<Arc<dyn ContactSource>>,
     probes: Vec<IpAddr>,
-    with_loopback: bool,
+    loopback: bool,
 }
 
 impl BeaconBuilder {
@@ -42,7 +42,7 @@ impl BeaconBuilder {
             config,
             contacts: None,
             probes: Vec::new(),
-            with_loopback: false,
+            loopback: false,
         }
     }
 
@@ -80,9 +80,10 @@ impl BeaconBuilder {
         self
     }
 
-    /// Uses loopback interfaces too, so that the nodes of one host find each other where it has no other interface.
+    /// Uses the loopback interface instead of all others: for tests, and for nodes of one host that nobody else is to
+    /// hear.
     pub fn with_loopback(mut self) -> Self {
-        self.with_loopback = true;
+        self.loopback = true;
         self
     }
 
@@ -102,7 +103,7 @@ impl BeaconBuilder {
         let shared = Arc::new(shared);
         shared.with(|machine, now| machine.set_probes(now, &self.probes));
         let (tell, ended) = oneshot::channel();
-        let driver = driver::run(shared.clone(), port, self.with_loopback);
+        let driver = driver::run(shared.clone(), port, self.loopback);
         rt::detach(async move {
             driver.await;
             let _ = tell.send(());
@@ -117,7 +118,7 @@ impl fmt::Debug for BeaconBuilder {
             .field("port", &self.config.port)
             .field("contacts", &self.contacts)
             .field("probes", &self.probes)
-            .field("with_loopback", &self.with_loopback)
+            .field("loopback", &self.loopback)
             .finish_non_exhaustive()
     }
 }

@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// Runs a beacon until it is closed, and says goodbye then.
-pub(crate) async fn run(shared: Arc<Shared>, port: u16, with_loopback: bool) {
+pub(crate) async fn run(shared: Arc<Shared>, port: u16, loopback: bool) {
     let mut links = Links::new(shared.clone(), port);
     let mut look_at = rt::now();
     while !shared.is_closing() {
         if rt::now() >= look_at {
-            links.update(list(with_loopback).await);
+            links.update(list(loopback).await);
             look_at = rt::now() + LOOK_INTERVAL;
         }
         shared.with(|machine, now| machine.handle_timeout(now));
@@ -44,8 +44,8 @@ async fn wait(shared: &Shared, look_at: Instant) {
     select(changed, slept).await;
 }
 
-async fn list(with_loopback: bool) -> io::Result<Vec<Interface>> {
-    let listed = rt::unblock(move || interfaces::list(with_loopback)).await;
+async fn list(loopback: bool) -> io::Result<Vec<Interface>> {
+    let listed = rt::unblock(move || interfaces::list(loopback)).await;
     listed.unwrap_or_else(|cancelled| Err(io::Error::other(cancelled)))
 }
 

@@ -41,6 +41,16 @@ impl Interface {
         self.nets.iter().any(|net| net.contains(&ip))
     }
 
+    /// Whether a datagram from `source` came over its link: other interfaces have neighbours with link-local addresses
+    /// too, and some systems show us their datagrams.
+    pub(crate) fn is_neighbour(&self, source: SocketAddr) -> bool {
+        let is_ours = match source {
+            SocketAddr::V6(v6) => v6.scope_id() == 0 || v6.scope_id() == self.index,
+            SocketAddr::V4(_) => true,
+        };
+        is_ours && self.is_on_link(source.ip())
+    }
+
     pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
         self.nets.iter().any(|net| net.addr() == ip)
     }
@@ -209,6 +219,15 @@ mod tests {
             "utp://[fe80::9%3]:3",
         ];
         assert_eq!(dialable, addrs(&expected));
+    }
+
+    #[test]
+    fn neighbour_of_another_interface_is_none_of_this_one() {
+        let interface = interface(&["fe80::1/64"]);
+        let is_neighbour = |text: &str| interface.is_neighbour(text.parse().unwrap());
+        assert!(is_neighbour("[fe80::2%3]:1"));
+        assert!(!is_neighbour("[fe80::2%4]:1"));
+        assert!(!is_neighbour("[2001:db8::2]:1"));
     }
 
     #[test]

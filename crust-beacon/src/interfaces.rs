@@ -8,20 +8,21 @@ use std::{
 
 use if_addrs::IfAddr;
 use ipnet::IpNet;
+use tracing::debug;
 
 use crate::interface::Interface;
 
-/// Asks the system which interfaces are up, [`MAX_INTERFACES`] at most; loopback ones only `with_loopback`.
+/// Asks the system which interfaces are up, [`MAX_INTERFACES`] at most: the loopback interface or all others.
 ///
 /// Blocks, for a fraction of a millisecond.
 ///
 /// # Errors
 ///
 /// What the system says.
-pub(crate) fn list(with_loopback: bool) -> io::Result<Vec<Interface>> {
+pub(crate) fn list(loopback: bool) -> io::Result<Vec<Interface>> {
     let mut interfaces: BTreeMap<u32, Interface> = BTreeMap::new();
     for found in if_addrs::get_if_addrs()? {
-        let is_wanted = found.is_oper_up() && (with_loopback || !found.is_loopback());
+        let is_wanted = found.is_oper_up() && found.is_loopback() == loopback;
         if let (true, Some(index), Some(net)) = (is_wanted, found.index, net(&found.addr)) {
             let interface = interfaces.entry(index).or_insert_with(|| Interface {
                 index,
@@ -34,6 +35,13 @@ pub(crate) fn list(with_loopback: bool) -> io::Result<Vec<Interface>> {
     // The system's order changes; an interface that has the same addresses in another order has not changed.
     for interface in interfaces.values_mut() {
         interface.nets.sort();
+    }
+    if interfaces.len() > MAX_INTERFACES {
+        debug!(
+            found = interfaces.len(),
+            used = MAX_INTERFACES,
+            "too many interfaces"
+        );
     }
     Ok(interfaces.into_values().take(MAX_INTERFACES).collect())
 }
@@ -67,7 +75,8 @@ mod tests {
         let is_loopback =
             |interface: &Interface| interface.nets.iter().any(|n| n.addr().is_loopback());
         assert!(!list(false).unwrap().iter().any(is_loopback));
-        assert!(list(true).unwrap().iter().any(is_loopback));
+        assert!(list(true).unwrap().iter().all(is_loopback));
+        assert!(!list(true).unwrap().is_empty());
     }
 
     #[test]

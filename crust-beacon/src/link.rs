@@ -19,6 +19,8 @@ pub(crate) struct Link {
     pub(crate) hears: bool,
     pub(crate) limits: Limits,
     pub(crate) replays: Replays,
+    /// Those that were not fresh: whoever sends them again takes no place from those that are.
+    pub(crate) stale: Replays,
     pub(crate) tokens: Tokens,
     pub(crate) replies: Replies,
     pub(crate) announcing: Schedule,
@@ -36,6 +38,7 @@ impl Link {
             hears,
             limits: Limits::default(),
             replays: Replays::new(now),
+            stale: Replays::new(now),
             tokens: Tokens::default(),
             replies: Replies::default(),
             announcing: Schedule::default(),
@@ -133,10 +136,15 @@ pub(crate) struct Probes {
 
 impl Probes {
     /// Asks those of `hosts` that are on the link of `interface`, unless others are being asked.
-    pub(crate) fn refill(&mut self, now: Instant, interface: &Interface, hosts: &[IpAddr]) {
+    pub(crate) fn refill(
+        &mut self,
+        now: Instant,
+        interface: &Interface,
+        hosts: impl Iterator<Item = IpAddr>,
+    ) {
         if self.waiting.is_empty() {
-            let asked = |host: &&IpAddr| interface.is_on_link(**host) && !interface.is_own(**host);
-            self.waiting.extend(hosts.iter().filter(asked));
+            let asked = |host: &IpAddr| interface.is_on_link(*host) && !interface.is_own(*host);
+            self.waiting.extend(hosts.filter(asked));
             self.at = (!self.waiting.is_empty()).then_some(now);
         }
     }

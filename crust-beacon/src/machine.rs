@@ -74,11 +74,14 @@ impl Machine {
     ///
     /// On one that is new or has other addresses, everything is said again at once.
     pub(crate) fn set_links(&mut self, now: Now, links: Vec<(Interface, bool)>) {
-        let still = |index: u32| links.iter().any(|(interface, _)| interface.index == index);
-        let gone = self.links.extract_if(.., |index, _| !still(*index));
-        for (index, _) in gone {
-            self.ear.neighbours_mut().forget_link(index);
-        }
+        self.links.retain(|index, _| {
+            let mut links = links.iter();
+            let is_up = links.any(|(interface, _)| interface.index == *index);
+            if !is_up {
+                self.ear.neighbours_mut().forget_link(*index);
+            }
+            is_up
+        });
         for (interface, hears) in links {
             self.set_link(now, interface, hears);
         }
@@ -93,7 +96,8 @@ impl Machine {
         if old.as_ref() != Some(announcement) {
             for link in self.links.values_mut() {
                 link.announcing.restart(now.at);
-                link.probes.refill(now.at, &link.interface, &self.probes);
+                let hosts = self.probes.iter().copied();
+                link.probes.refill(now.at, &link.interface, hosts);
             }
         }
     }
@@ -129,7 +133,8 @@ impl Machine {
         self.probes = hosts.iter().copied().take(MAX_PROBES).collect();
         if self.is_active() {
             for link in self.links.values_mut() {
-                link.probes.refill(now.at, &link.interface, &self.probes);
+                let hosts = self.probes.iter().copied();
+                link.probes.refill(now.at, &link.interface, hosts);
             }
         }
     }
@@ -140,9 +145,9 @@ impl Machine {
             self.counters.off_link += 1;
             return false;
         };
-        let refused = if !link.interface.is_on_link(arrival.from.ip()) {
+        let refused = if !link.interface.is_neighbour(arrival.from) {
             &mut self.counters.off_link
-        } else if link.replays.knows(arrival.stamp) {
+        } else if link.replays.knows(arrival.stamp) || link.stale.knows(arrival.stamp) {
             &mut self.counters.repeated
         } else if !link.limits.opened.admit(now.at, 1) {
             &mut self.counters.over_limit
@@ -160,6 +165,7 @@ impl Machine {
             return;
         };
         let Some(fresh) = link.tokens.judge(now.at, now.unix_ms, message) else {
+            link.stale.remember(now.at, arrival.stamp);
             return self.challenge(now, arrival, message);
         };
         if !link.limits.taken.admit(now.at, 1) {
@@ -205,9 +211,12 @@ impl Machine {
         for (index, link) in &mut self.links {
             let knows_enough = || neighbours.count_on(*index) >= ENOUGH;
             if self.voice.say_what_is_due(now, link, knows_enough) {
-                let silent = |host: &IpAddr| !neighbours.has_source(*index, *host);
-                let silent: Vec<_> = self.probes.iter().copied().filter(silent).collect();
-                link.probes.refill(now.at, &link.interface, &silent);
+                let heard = |host: &IpAddr| {
+                    let since = now.at.checked_sub(HEARD_LATELY);
+                    since.is_some_and(|since| neighbours.heard_since(*index, *host, since))
+                };
+                let silent = self.probes.iter().copied().filter(|host| !heard(host));
+                link.probes.refill(now.at, &link.interface, silent);
             }
             while let Some(reply) = link.replies.due(now.at) {
                 self.voice.reply(now, link, &reply);
@@ -353,6 +362,8 @@ impl Machine {
 
 /// How often the table is searched for those that fell silent.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
+/// Less than the shortest of the longest intervals: a host that is probed is probed again before it is forgotten.
+const HEARD_LATELY: Duration = Duration::from_secs(40);
 /// At ten a second they are asked in six seconds.
 pub(crate) const MAX_PROBES: usize = 64;
 

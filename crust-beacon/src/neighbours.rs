@@ -122,8 +122,12 @@ impl Neighbours {
         self.known.keys().filter(|(_, on)| *on == link).count()
     }
 
-    pub(crate) fn has_source(&self, link: u32, source: IpAddr) -> bool {
-        self.from(link, source) > 0
+    /// Whether a host was heard on a link at `since` or later.
+    pub(crate) fn heard_since(&self, link: u32, source: IpAddr, since: Instant) -> bool {
+        let mut known = self.known.iter();
+        known.any(|((_, on), Known { neighbour, .. })| {
+            *on == link && neighbour.source == source && neighbour.last_heard >= since
+        })
     }
 
     /// Whether the peer said that it gives contacts.
@@ -137,14 +141,10 @@ impl Neighbours {
     }
 
     fn has_its_share(&self, link: u32, source: IpAddr) -> bool {
-        self.from(link, source) >= MAX_OF_ONE_HOST
-    }
-
-    fn from(&self, link: u32, source: IpAddr) -> usize {
         let known = self.known.iter();
-        known
-            .filter(|((_, on), known)| *on == link && known.neighbour.source == source)
-            .count()
+        let of_it =
+            known.filter(|((_, on), known)| *on == link && known.neighbour.source == source);
+        of_it.count() >= MAX_OF_ONE_HOST
     }
 
     /// Whoever was not heard for the longest time makes room for one more.

@@ -40,7 +40,7 @@ impl Replays {
 
 /// A datagram from a clock that is a minute fast is fresh for two minutes.
 const GENERATION: Duration = Duration::from_secs(120);
-/// More than a generation can have: 20 datagrams a second in, and as many of our own out.
+/// More than a generation can have of those that are believed: 20 datagrams a second in, and as many of our own out.
 const MAX_STAMPS: usize = 8_192;
 
 #[cfg(test)]

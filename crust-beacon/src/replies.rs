@@ -32,13 +32,23 @@ pub(crate) enum ReplyKind {
     Challenge,
 }
 
+impl Reply {
+    /// Whether this one says to those who wait for `other` what that would.
+    fn will_do_for(&self, other: &Self) -> bool {
+        let is_for_all = !matches!(self.to, Destination::One(_));
+        let answer = |reply: &Self| matches!(reply.kind, ReplyKind::Answer { .. });
+        self.token == other.token
+            || is_for_all && self.to == other.to && answer(self) && answer(other)
+    }
+}
+
 impl Replies {
-    /// Plans a reply, unless one to the same message waits. `false` where too many do.
+    /// Plans a reply, unless one that waits will do. `false` where too many wait.
     pub(crate) fn plan(&mut self, reply: Reply) -> bool {
         if self
             .waiting
             .iter()
-            .any(|planned| planned.token == reply.token)
+            .any(|planned| planned.will_do_for(&reply))
         {
             return true;
         }
@@ -125,6 +135,17 @@ mod tests {
         assert_eq!(replies.waiting.len(), 1);
         replies.hear(Kind::Query, 1);
         assert!(replies.waiting.is_empty());
+    }
+
+    #[test]
+    fn one_answer_to_everybody_will_do_for_many_questions() {
+        let mut replies = Replies::default();
+        (0..10).for_each(|token| {
+            replies.plan(reply(ReplyKind::Answer { heard: 0 }, token));
+        });
+        assert_eq!(replies.waiting.len(), 1);
+        replies.plan(reply(ReplyKind::AnswerAlways, 77));
+        assert_eq!(replies.waiting.len(), 2);
     }
 
     #[test]

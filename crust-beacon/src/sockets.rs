@@ -166,7 +166,7 @@ fn open_shared(
 fn own_v4(interface: &Interface, subnet: Ipv4Net) -> io::Result<Arc<Async<UdpSocket>>> {
     let socket = new_socket(Domain::IPV4)?;
     socket.set_broadcast(true)?;
-    bind_to_interface(&socket, interface);
+    bind_to_interface(&socket, Domain::IPV4, interface);
     bind(socket, SocketAddr::new(IpAddr::V4(subnet.addr()), 0))
 }
 
@@ -174,7 +174,7 @@ fn own_v6(interface: &Interface) -> io::Result<Arc<Async<UdpSocket>>> {
     let socket = new_socket(Domain::IPV6)?;
     socket.set_only_v6(true)?;
     socket.set_multicast_if_v6(interface.index)?;
-    bind_to_interface(&socket, interface);
+    bind_to_interface(&socket, Domain::IPV6, interface);
     bind(
         socket,
         SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
@@ -184,7 +184,7 @@ fn own_v6(interface: &Interface) -> io::Result<Arc<Async<UdpSocket>>> {
 fn shared_v4(interface: &Interface, ip: Ipv4Addr, port: u16) -> io::Result<Arc<Async<UdpSocket>>> {
     let socket = new_socket(Domain::IPV4)?;
     share_port(&socket)?;
-    bind_to_interface(&socket, interface);
+    bind_to_interface(&socket, Domain::IPV4, interface);
     bind(socket, SocketAddr::new(IpAddr::V4(ip), port))
 }
 
@@ -192,7 +192,7 @@ fn shared_v6(interface: &Interface, port: u16) -> io::Result<Arc<Async<UdpSocket
     let socket = new_socket(Domain::IPV6)?;
     share_port(&socket)?;
     socket.set_only_v6(true)?;
-    bind_to_interface(&socket, interface);
+    bind_to_interface(&socket, Domain::IPV6, interface);
     socket.join_multicast_v6(&GROUP, interface.index)?;
     bind(
         socket,
@@ -249,7 +249,7 @@ fn share_port(socket: &Socket) -> io::Result<()> {
 /// Sends and receives over one interface whatever the routes say. Where the system does not let us, the link that a
 /// datagram came from is told by its sender's address, and the source address tells the way out.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn bind_to_interface(socket: &Socket, interface: &Interface) {
+fn bind_to_interface(socket: &Socket, _: Domain, interface: &Interface) {
     if let Err(error) = socket.bind_device(Some(interface.name.as_bytes())) {
         tracing::debug!(interface = interface.name, %error, "socket not bound to its interface");
     }
@@ -257,10 +257,9 @@ fn bind_to_interface(socket: &Socket, interface: &Interface) {
 
 /// Sends and receives over one interface whatever the routes say.
 #[cfg(any(target_os = "macos", target_os = "ios"))]
-fn bind_to_interface(socket: &Socket, interface: &Interface) {
+fn bind_to_interface(socket: &Socket, domain: Domain, interface: &Interface) {
     let index = std::num::NonZeroU32::new(interface.index);
-    let is_v6 = socket.domain().is_ok_and(|domain| domain == Domain::IPV6);
-    let bound = if is_v6 {
+    let bound = if domain == Domain::IPV6 {
         socket.bind_device_by_index_v6(index)
     } else {
         socket.bind_device_by_index_v4(index)
@@ -277,7 +276,7 @@ fn bind_to_interface(socket: &Socket, interface: &Interface) {
     target_os = "macos",
     target_os = "ios"
 )))]
-fn bind_to_interface(_: &Socket, _: &Interface) {}
+fn bind_to_interface(_: &Socket, _: Domain, _: &Interface) {}
 
 /// What a flood of 50,000 datagrams a second fills between two looks.
 const RECEIVE_BUFFER_BYTES: usize = 512 * 1024;

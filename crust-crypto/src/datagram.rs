@@ -114,6 +114,7 @@ const CHECK_LEN: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::HEXLOWER;
     use proptest::prelude::*;
 
     use super::*;
@@ -149,6 +150,22 @@ mod tests {
             prop_assert_eq!(sealer("a").stamp(&bytes), None);
             prop_assert_eq!(sealer("a").open(&mut bytes), None);
         }
+    }
+
+    /// Computed by another program, in Python, from `docs/beacon.md` alone.
+    #[test]
+    fn sealed_datagram_agrees_with_the_description() {
+        let mut sealer = sealer("crust");
+        sealer.random = Random::script(&std::array::from_fn::<u8, SALT_LEN, _>(|i| {
+            u8::try_from(i).unwrap()
+        }));
+        let mut datagram = Vec::new();
+        sealer.seal(b"hello", &mut datagram);
+        let expected = concat!(
+            "000102030405060708090a0b0c0d0e0fada9c8ef",
+            "946ed112ff6c5a661a29019572f096774fdc941d5e"
+        );
+        assert_eq!(HEXLOWER.encode(&datagram), expected);
     }
 
     #[test]

@@ -39,6 +39,7 @@
 //!
 //! Those who lay out their own buffers use what is below it: [`Handshake`] is the handshake without I/O,
 //! [`handshake()`] runs it over a stream, and [`Sealer`] and [`Opener`] work on records in place, without allocating.
+//! Datagrams, such as those of the beacon on a LAN, are sealed by a [`NetworkSealer`].
 //!
 //! Secrets are wiped from memory when they are dropped, but for what ring and snow keep inside their types. What is on
 //! the wire, byte by byte, is in `docs/protocol.md` of the repository; vectors are in `tests/vectors` of this crate.

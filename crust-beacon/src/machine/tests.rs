@@ -100,6 +100,23 @@ fn datagram_sent_again_is_not_believed() {
 }
 
 #[test]
+fn old_datagram_sent_again_and_again_takes_no_place_from_new_ones() {
+    let mut lan = Lan::new(2);
+    lan.start(0);
+    lan.run(SECOND);
+    let old = lan.recorded();
+    lan.stop(0);
+    lan.forget_replays(1);
+    lan.run(600 * SECOND);
+    (0..10_000).for_each(|_| lan.replay(1, &old[0]));
+    assert_eq!(lan.counters(1).stale, 1);
+    lan.start(0);
+    lan.run(SECOND / 2);
+    assert_eq!(lan.known(1), [0]);
+    assert_eq!(lan.counters(1).over_limit, 0);
+}
+
+#[test]
 fn stopped_node_is_forgotten_at_once_and_a_dead_one_in_minutes() {
     let mut lan = Lan::new(3);
     (0..3).for_each(|node| lan.start(node));
@@ -191,11 +208,11 @@ fn lan_of_a_thousand_keeps_its_limits_and_knows_itself() {
     let mut lan = Lan::new(1_000);
     (0..1_000).for_each(|node| lan.start(node));
     let mut busiest = 0;
-    for second in 1..=30 {
+    for second in 1..=10 {
         lan.run(SECOND);
         let (sent, taken) = lan.most_in_a_second();
         busiest = busiest.max(sent).max(taken);
-        if second == 1 || second % 10 == 0 {
+        if second == 1 || second % 5 == 0 {
             let known = (0..1_000).map(|node| lan.known(node).len());
             println!(
                 "{second} s: {} datagrams on the link, at most {sent} sent and {taken} taken by one node, \
@@ -208,6 +225,6 @@ fn lan_of_a_thousand_keeps_its_limits_and_knows_itself() {
     }
     assert!(busiest <= 20, "{busiest} in one second");
     let fewest = (0..1_000).map(|node| lan.known(node).len()).min().unwrap();
-    assert!(fewest >= 200, "{fewest} known");
+    assert!(fewest >= 80, "{fewest} known");
     assert_eq!(lan.own_in_table(), 0);
 }

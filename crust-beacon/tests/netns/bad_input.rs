@@ -34,9 +34,9 @@ fn flood_of_junk_costs_little_and_hides_nobody() {
              a neighbour found in {took:?}",
                 share * 100.0
             );
-            assert!(seen > 10_000.0, "{seen} seen: there was no flood");
+            assert!(seen > 2_000.0, "{seen} seen: there was no flood");
             // Without optimisation, our own part of it costs several times what it does in a release.
-            let limit = if cfg!(debug_assertions) { 0.45 } else { 0.15 };
+            let limit = if cfg!(debug_assertions) { 0.3 } else { 0.15 };
             assert!(share <= limit, "{share}");
             assert!(grown < 2_048, "{grown} KiB");
             assert!(took < Duration::from_secs(5), "{took:?}");

@@ -66,11 +66,11 @@ fn run_beacon(name: &str, network: &str, lines: impl Iterator<Item = String>) {
     println!("@gone");
 }
 
-/// Broadcasts junk until it is killed.
+/// Broadcasts junk to 10.7.0.0/24 until it is killed.
 fn flood(per_second: u32, len: usize) {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.set_broadcast(true).unwrap();
-    let to = (Ipv4Addr::BROADCAST, Beacon::DEFAULT_PORT);
+    let to = (Ipv4Addr::new(10, 7, 0, 255), Beacon::DEFAULT_PORT);
     println!("@ready");
     let mut junk = vec![0x5a; len];
     let (start, mut sent) = (rt::now(), 0_u64);
@@ -79,7 +79,7 @@ fn flood(per_second: u32, len: usize) {
         while u128::from(sent) < due {
             sent += 1;
             junk[..8].copy_from_slice(&sent.to_be_bytes());
-            let _ = socket.send_to(&junk, to);
+            socket.send_to(&junk, to).unwrap();
         }
         std::thread::sleep(Duration::from_millis(1));
     }

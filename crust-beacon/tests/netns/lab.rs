@@ -1,14 +1,22 @@
 //! A LAN on one machine: a bridge in a namespace of the test's own, and hosts plugged into it.
 
 use std::{
-    env,
+    env, fmt,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{Receiver, sync_channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, sync_channel},
+    },
     time::Duration,
 };
 
 use crust_core::PeerId;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
 
 /// Runs `body` in a network namespace that has loopback and a bridge `br0`, both up.
 pub(crate) fn in_namespace(test: &str, body: impl FnOnce()) {
@@ -16,9 +24,10 @@ pub(crate) fn in_namespace(test: &str, body: impl FnOnce()) {
         run(PREPARE);
         return body();
     }
-    let possible = unshare("true").args(["sh", "-c", PREPARE]).output();
-    let possible = unshare(PREPARE).output().and(possible);
-    if !possible.is_ok_and(|output| output.status.success()) {
+    if !unshare(PREPARE)
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
         eprintln!("skipped: no network namespace for this user, or no `ip` and `nsenter`");
         return;
     }
@@ -126,8 +135,8 @@ impl Host {
             std::thread::yield_now();
         }
         run(&format!(
-            "ip link add {name} type veth peer name eth0 netns {pid}
-             ip link set {name} master br0 up"
+            "ip link add veth-{name} type veth peer name eth0 netns {pid}
+             ip link set veth-{name} master br0 up"
         ));
         self.run("ip link set lo up && ip link set eth0 up");
         for addr in addrs {
@@ -171,3 +180,55 @@ const PREPARE: &str = "ip link set lo up
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const INSIDE: &str = "CRUST_BEACON_TEST_NAMESPACE";
 const HOST: &str = "CRUST_BEACON_TEST_HOST";
+
+/// The warnings of this process.
+#[derive(Clone, Default)]
+pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Collects them from now on; once in a process.
+    pub(crate) fn collect() -> Self {
+        let warnings = Self::default();
+        tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+        warnings
+    }
+
+    /// Those until now.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().unwrap().push(message.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}

@@ -194,6 +194,12 @@ impl Lan {
         }
     }
 
+    /// As after a restart of the link.
+    pub(super) fn forget_replays(&mut self, node: usize) {
+        self.with(node, |machine, now| machine.set_links(now, Vec::new()));
+        self.set_link(node);
+    }
+
     pub(super) fn own_in_table(&self) -> usize {
         let all = 0..self.nodes.len();
         all.filter(|node| self.known(*node).contains(node)).count()
