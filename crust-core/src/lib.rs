@@ -6,6 +6,7 @@
 //! - [`Discovery`] announces this node and finds others.
 //! - [`PeerId`] names a peer, [`Addr`] a place to dial, [`Contact`] both; [`PeerRecord`] is what a peer signs about
 //!   itself.
+//! - [`ControlChannel`] carries what parts of a node say to the same part of connected peers.
 //! - [`rt`] is tasks, time and blocking work, the same under each runtime.
 //! - [`codec`], [`FrameCodec`] and [`varint`] turn values into bytes and back.
 //!
@@ -38,6 +39,7 @@
 mod addr;
 pub mod codec;
 mod connection;
+mod control;
 mod discovery;
 mod frame;
 mod listener;
@@ -57,6 +59,7 @@ pub use self::test_util::{MemoryDiscovery, MemoryTransport, conformance, simnet}
 pub use self::{
     addr::{Addr, AddrError, Contact, ContactError},
     connection::Connection,
+    control::{CONTROL_MAX_LEN, ControlChannel, ControlError, ControlEvent, ControlEvents},
     discovery::{Announcement, DialOutcome, Discovery, DiscoveryError, FoundPeer, FoundPeers},
     frame::{FrameCodec, FrameError},
     listener::{Incoming, Listener},
