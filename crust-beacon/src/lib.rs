@@ -27,3 +27,6 @@
 //! Until then a node is told whom to dial.
 //!
 //! [`Discovery`]: https://docs.rs/crust-core/latest/crust_core/trait.Discovery.html
+
+#[cfg(feature = "gossip")]
+pub mod gossip;
