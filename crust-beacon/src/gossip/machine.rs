@@ -130,7 +130,13 @@ impl Machine {
         let renew_at = (!is_withdrawn).then_some(at.now + renew_in.min(MAX_LIFETIME));
         self.renewal.on_signed(own.record.seq, renew_at);
         self.table.set_local(own);
-        self.on_news(at.now);
+        for (peer, session) in &mut self.sessions {
+            if let Some(message) = session.announce(&mut self.table, at) {
+                self.stats.sent_bytes += message.len() as u64;
+                let peer = *peer;
+                self.outputs.push_back(Output::Send { peer, message });
+            }
+        }
         Ok(())
     }
 
@@ -203,6 +209,11 @@ impl Machine {
         })
     }
 
+    /// Whether there is a record of `peer`.
+    pub fn knows(&self, peer: &PeerId, at: Moment) -> bool {
+        self.table.of(peer, at.unix_ms).is_some()
+    }
+
     /// This node's own record, as set last.
     pub fn local_record(&self) -> Option<SignedRecord> {
         self.table.local().map(|entry| entry.signed().clone())
@@ -237,7 +248,7 @@ impl Machine {
             return;
         };
         let mut session = Session::new(slot, at.now);
-        let greeting = session.greeting(&mut self.table, at);
+        let greeting = session.announce(&mut self.table, at);
         let digest = session.digest(&self.table, self.dice.draw(), at.now);
         self.sessions.insert(peer, session);
         for message in greeting.into_iter().chain(digest) {
@@ -315,7 +326,9 @@ impl Machine {
             }
         }
         self.gate.check(&candidate, at)?;
-        self.table.insert(candidate, &peer).map_err(Refusal::Ignored)
+        self.table
+            .insert(candidate, &peer)
+            .map_err(Refusal::Ignored)
     }
 
     /// Never taken from others. If it is newer than ours, this node signed it before a restart, and must outrank it.
@@ -350,7 +363,10 @@ impl Machine {
 
     /// Asks a few random peers for what this node does not know.
     fn send_digests(&mut self, now: Instant) {
-        let due = self.sessions.iter().filter(|(_, session)| session.is_due(now));
+        let due = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.is_due(now));
         let mut due: Vec<_> = due.map(|(peer, _)| *peer).collect();
         for _ in 0..FANOUT.min(due.len()) {
             let peer = due.swap_remove(self.dice.below(due.len()));

@@ -121,9 +121,9 @@ impl Session {
         }
     }
 
-    /// This node's own record, to begin with.
-    pub(super) fn greeting(&mut self, table: &mut Table, at: Moment) -> Option<Bytes> {
-        table.local()?;
+    /// This node's own record, which waits for nothing.
+    pub(super) fn announce(&mut self, table: &mut Table, at: Moment) -> Option<Bytes> {
+        table.local().filter(|_| self.phase != Phase::Broken)?;
         self.collect(table, at, 1)
     }
 

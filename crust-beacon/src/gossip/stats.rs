@@ -12,6 +12,8 @@ pub struct Stats {
     pub records: usize,
     /// Sessions that take part.
     pub sessions: usize,
+    /// Searches of this program that were begun and not dropped.
+    pub searches: usize,
     /// Bytes of messages that were sent.
     pub sent_bytes: u64,
     /// Messages that found no room in their session, and go later.

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crust_core::{Addr, PeerId, PeerRecord};
 
-pub(super) use self::{entry::Entry, slots::Slot};
 use self::{
     entry::Dials,
     forgotten::Forgotten,
@@ -18,6 +17,7 @@ use self::{
     prefix::Prefix,
     slots::{Marks, Slots},
 };
+pub(super) use self::{entry::Entry, slots::Slot};
 use super::{candidate::Candidate, digest::Digest, ignored::Ignored, wire::record_len};
 
 /// The records a node knows, its own included.
@@ -218,6 +218,12 @@ impl Table {
             let entry = self.entries.get(peer)?;
             (*peer != self.local && entry.is_live(unix_ms)).then_some(entry)
         })
+    }
+
+    /// The record of `peer`, if it still holds.
+    pub(super) fn of(&self, peer: &PeerId, unix_ms: u64) -> Option<&Entry> {
+        let entry = self.entries.get(peer)?;
+        entry.is_live(unix_ms).then_some(entry)
     }
 
     /// All that is known, in a few bytes.

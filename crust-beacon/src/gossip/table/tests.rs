@@ -140,7 +140,9 @@ fn flood_by_nineteen_colluding_peers_leaves_what_others_told() {
 fn flood_by_many_names_one_after_the_other_leaves_what_those_told_who_are_here() {
     let mut table = table([1]);
     for number in 0..MAX_PER_SOURCE as u32 {
-        table.insert(candidate(number, NOW_MS), &toy_peer(1)).unwrap();
+        table
+            .insert(candidate(number, NOW_MS), &toy_peer(1))
+            .unwrap();
     }
     for name in 0..500 {
         let liar = toy_peer(1_000_000 + name);
@@ -159,12 +161,21 @@ fn flood_by_many_names_one_after_the_other_leaves_what_those_told_who_are_here()
 #[test]
 fn prefix_full_of_lies_still_takes_what_others_tell() {
     let mut table = table([1, 2]);
-    let in_site = |number: u32| candidate_at(number, NOW_MS, &["tcp://192.0.2.7:1", "tcp://[2001:db8::1]:1"]);
+    let in_site = |number: u32| {
+        candidate_at(
+            number,
+            NOW_MS,
+            &["tcp://192.0.2.7:1", "tcp://[2001:db8::1]:1"],
+        )
+    };
     for number in 1_000..2_000 {
         let _ = table.insert(in_site(number), &toy_peer(1));
     }
     assert_eq!(table.len(), MAX_PER_PREFIX);
-    assert_eq!(table.insert(in_site(3_000), &toy_peer(1)), Err(Ignored::PrefixFull));
+    assert_eq!(
+        table.insert(in_site(3_000), &toy_peer(1)),
+        Err(Ignored::PrefixFull)
+    );
     for number in 0..100 {
         assert_eq!(table.insert(in_site(number), &toy_peer(2)), Ok(()));
     }
@@ -180,10 +191,14 @@ fn prefix_full_of_lies_still_takes_what_others_tell() {
 fn later_records_of_a_peer_count_for_who_told_it_first() {
     let mut table = table([1, 2]);
     table.insert(candidate(9, NOW_MS), &toy_peer(1)).unwrap();
-    table.insert(candidate(9, NOW_MS + 1), &toy_peer(2)).unwrap();
+    table
+        .insert(candidate(9, NOW_MS + 1), &toy_peer(2))
+        .unwrap();
     assert_eq!(table.index.told_by(&toy_peer(1)), 1);
     table.leave(&toy_peer(1));
-    table.insert(candidate(9, NOW_MS + 2), &toy_peer(2)).unwrap();
+    table
+        .insert(candidate(9, NOW_MS + 2), &toy_peer(2))
+        .unwrap();
     assert_eq!(table.index.told_by(&toy_peer(1)), 0);
     assert_eq!(table.index.told_by(&toy_peer(2)), 1);
 }
@@ -192,11 +207,15 @@ fn later_records_of_a_peer_count_for_who_told_it_first() {
 fn record_of_a_peer_that_proved_itself_counts_for_nobody_else() {
     let mut table = table([1]);
     for number in [7, 8, 9] {
-        table.insert(candidate(number, NOW_MS), &toy_peer(1)).unwrap();
+        table
+            .insert(candidate(number, NOW_MS), &toy_peer(1))
+            .unwrap();
     }
     table.join(toy_peer(7)).unwrap();
     table.on_reached(&toy_peer(8));
-    table.insert(candidate(9, NOW_MS + 1), &toy_peer(9)).unwrap();
+    table
+        .insert(candidate(9, NOW_MS + 1), &toy_peer(9))
+        .unwrap();
     assert_eq!(table.index.told_by(&toy_peer(1)), 0);
     for number in [7, 8, 9] {
         assert_eq!(table.index.told_by(&toy_peer(number)), 1, "{number}");
@@ -259,7 +278,9 @@ fn own_record_goes_first_and_then_the_last_that_came() {
     let slot = table.join(toy_peer(2)).unwrap();
     table.set_local(candidate(LOCAL, NOW_MS));
     for number in [7, 5, 6] {
-        table.insert(candidate(number, NOW_MS), &toy_peer(1)).unwrap();
+        table
+            .insert(candidate(number, NOW_MS), &toy_peer(1))
+            .unwrap();
     }
     let order = |floor| -> Vec<_> {
         let unknown = table.unknown_to(slot, floor, NOW_MS);
@@ -274,7 +295,9 @@ fn what_a_peer_has_is_not_sent_to_it() {
     let mut table = table([1]);
     let slot = table.join(toy_peer(1)).unwrap();
     for number in [5, 6, 7] {
-        table.insert(candidate(number, NOW_MS), &toy_peer(2)).unwrap();
+        table
+            .insert(candidate(number, NOW_MS), &toy_peer(2))
+            .unwrap();
     }
     let unknown = |table: &Table| table.unknown_to(slot, 0, NOW_MS).count();
     assert!(!table.on_told(&candidate(5, NOW_MS).record, &toy_peer(1)));
@@ -295,7 +318,9 @@ fn what_was_sent_and_is_lacking_is_sent_again_but_not_all_at_once() {
     let mut table = table([1]);
     let slot = table.join(toy_peer(1)).unwrap();
     for number in 0..100 {
-        table.insert(candidate(number, NOW_MS), &toy_peer(2)).unwrap();
+        table
+            .insert(candidate(number, NOW_MS), &toy_peer(2))
+            .unwrap();
         table.on_sent(&toy_peer(number), slot, true);
     }
     let unknown = |table: &Table| table.unknown_to(slot, 0, NOW_MS).count();
