@@ -1,4 +1,4 @@
-//! Finds peers on the LAN.
+//! Finds peers on the LAN and, by gossip among peers, beyond it.
 //!
 //! Two nodes on one LAN find each other in a fraction of a second, with no server, no name service, no default route
 //! and no configuration. A [`Beacon`] is a `Discovery` of `crust-core` that a node takes as a value; what it yields is a
@@ -71,6 +71,12 @@
 //! an announcement that looks old is answered by a question, by one of all who heard it, and the answer to that is
 //! believed.
 //!
+//! # Gossip
+//!
+//! Module `gossip`, of the feature with that name: peers tell each other signed records of who is where, over the
+//! sessions they have. Memory, bandwidth and trust are bounded, so that one that lies does not drive out those that do
+//! not.
+//!
 //! # Without I/O
 //!
 //! All of that is a machine that is told the time and the interfaces; a thin driver has the sockets. What is in a
@@ -85,6 +91,8 @@ mod ear;
 mod freshness;
 #[cfg(fuzzing)]
 pub mod fuzz;
+#[cfg(feature = "gossip")]
+pub mod gossip;
 mod interface;
 mod interfaces;
 mod limit;
