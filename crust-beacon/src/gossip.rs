@@ -103,5 +103,5 @@ pub use self::{
     machine::{Input, Known, Machine, Output},
     moment::Moment,
     stats::Stats,
-    wire::{Message, WireError},
+    wire::{Message, Told, WireError},
 };

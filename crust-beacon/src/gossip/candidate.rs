@@ -1,21 +1,24 @@
 //! A record that somebody told: read, checked for what costs nothing, its signature not yet believed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crust_core::{PeerId, PeerRecord, RecordError, SIGNATURE_LEN, SignedRecord, Verifier};
 
-use super::ignored::Ignored;
+use super::{ignored::Ignored, moment::Moment, wire::Told};
 
 /// A record that somebody told, within its bounds. Whether its peer signed it is another, dearer question.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) record: PeerRecord,
     pub(super) signed: SignedRecord,
+    /// When it was made, by this node's clock.
+    pub(super) made_at: Instant,
 }
 
 impl Candidate {
     /// Reads it.
-    pub(super) fn read(signed: SignedRecord, unix_ms: u64) -> Result<Self, Unfit> {
+    pub(super) fn read(told: Told, at: Moment) -> Result<Self, Unfit> {
+        let (signed, unix_ms) = (told.record, at.unix_ms);
         let record = match signed.verify(&Unchecked, unix_ms) {
             Ok(record) => record,
             Err(RecordError::Expired) => return Err(Unfit::Untimely(Ignored::Expired)),
@@ -27,7 +30,13 @@ impl Candidate {
         if record.expires > unix_ms.saturating_add(MAX_LIFETIME_MS + MAX_SKEW_MS) {
             return Err(Unfit::Untimely(Ignored::TooLongLived));
         }
-        Ok(Self { record, signed })
+        let age = Duration::from_secs(told.age_s.into());
+        Ok(Self {
+            record,
+            signed,
+            // A machine that has not run for so long has no such instant.
+            made_at: at.now.checked_sub(age).unwrap_or(at.now),
+        })
     }
 
     /// Whether its peer signed it: some 70 µs.
@@ -76,6 +85,14 @@ mod tests {
 
     const NOW_MS: u64 = 1_700_000_000_000;
 
+    fn read_signed(record: SignedRecord) -> Result<Candidate, Unfit> {
+        let at = Moment {
+            now: crust_core::rt::now(),
+            unix_ms: NOW_MS,
+        };
+        Candidate::read(Told { record, age_s: 0 }, at)
+    }
+
     fn read(seq: u64, expires: u64) -> Result<Candidate, Unfit> {
         let record = PeerRecord {
             peer: toy_peer(1),
@@ -83,7 +100,7 @@ mod tests {
             seq,
             expires,
         };
-        Candidate::read(record.sign(&Toy::new(1)).unwrap(), NOW_MS)
+        read_signed(record.sign(&Toy::new(1)).unwrap())
     }
 
     #[test]
@@ -108,10 +125,10 @@ mod tests {
 
     #[test]
     fn signature_is_checked_when_asked_for() {
-        let right = Candidate::read(toy_record(1, "tcp://192.0.2.1:1", NOW_MS), NOW_MS).unwrap();
+        let right = read_signed(toy_record(1, "tcp://192.0.2.1:1", NOW_MS)).unwrap();
         assert!(right.is_signed(&ToyVerifier));
         let forged = right.record.sign(&Toy::new(2)).unwrap();
-        let forged = Candidate::read(forged, NOW_MS).unwrap();
+        let forged = read_signed(forged).unwrap();
         assert!(!forged.is_signed(&ToyVerifier));
     }
 }

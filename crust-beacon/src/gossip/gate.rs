@@ -9,6 +9,7 @@ use super::{
     candidate::{Candidate, Unfit},
     ignored::Ignored,
     moment::Moment,
+    wire::Told,
 };
 
 /// Reads records and checks their signatures, at a bounded rate.
@@ -37,8 +38,8 @@ impl Gate {
     }
 
     /// Reads a record that was told.
-    pub(super) fn read(&self, signed: SignedRecord, at: Moment) -> Result<Candidate, Refusal> {
-        Candidate::read(signed, at.unix_ms).map_err(|unfit| match unfit {
+    pub(super) fn read(&self, told: Told, at: Moment) -> Result<Candidate, Refusal> {
+        Candidate::read(told, at).map_err(|unfit| match unfit {
             Unfit::Broken(error) => Refusal::Breach(error),
             Unfit::Untimely(ignored) => Refusal::Ignored(ignored),
         })
@@ -64,7 +65,11 @@ impl Gate {
         at: Moment,
     ) -> Result<Candidate, RecordError> {
         let record = signed.verify(&*self.verifier, at.unix_ms)?;
-        Ok(Candidate { record, signed })
+        Ok(Candidate {
+            record,
+            signed,
+            made_at: at.now,
+        })
     }
 
     /// Signatures that were checked.

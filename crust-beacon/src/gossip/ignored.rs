@@ -26,6 +26,8 @@ pub enum Ignored {
     Own,
     /// A record into whose prefix no more go.
     PrefixFull,
+    /// A record that was not renewed for so long that its peer is held to be dead.
+    Silent,
     /// A record of a peer that has told as many as one may tell.
     SourceFull,
     /// A record for which there is no room.

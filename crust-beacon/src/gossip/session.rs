@@ -184,7 +184,7 @@ impl Session {
                 break;
             }
             len += entry.len();
-            records.push(entry.signed().clone());
+            records.push(entry.told(at.now));
             self.last_sent.push(*peer);
         }
         for peer in &self.last_sent {

@@ -6,7 +6,10 @@ mod index;
 mod prefix;
 mod slots;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use crust_core::{Addr, PeerId, PeerRecord};
 
@@ -159,6 +162,16 @@ impl Table {
             entry.dials = Dials::default();
         }
         self.on_proven(peer);
+    }
+
+    /// Holds to be dead whoever has made no record since `oldest`; who is connected is not.
+    pub(super) fn drop_silent(&mut self, oldest: Instant) {
+        let entries = self.entries.iter();
+        let silent = entries.filter(|(_, entry)| entry.made_at < oldest);
+        let silent: Vec<_> = silent.map(|(peer, _)| *peer).collect();
+        for peer in &silent {
+            self.forget(peer);
+        }
     }
 
     /// Drops what has expired.
@@ -317,7 +330,11 @@ impl Table {
     }
 
     fn put(&mut self, candidate: Candidate, source: PeerId, prefixes: Vec<Prefix>, known: Marks) {
-        let Candidate { record, signed } = candidate;
+        let Candidate {
+            record,
+            signed,
+            made_at,
+        } = candidate;
         self.remove(&record.peer);
         self.head += 1;
         let place = Place {
@@ -331,6 +348,7 @@ impl Table {
             signed,
             seq: record.seq,
             expires: record.expires,
+            made_at,
             place,
             prefixes,
             known,

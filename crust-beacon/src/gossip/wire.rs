@@ -16,10 +16,28 @@ pub enum Message {
     /// What the sender knows; who gets it answers with what the sender lacks.
     Digest(Digest),
     /// Records that the sender takes to be news.
-    Records(Vec<SignedRecord>),
+    Records(Vec<Told>),
+}
+
+/// A record, and how long ago it was made as far as the one who tells it knows.
+///
+/// Whoever hands it on adds the time that it was kept. So nodes whose clocks differ agree on how old a record is, and one
+/// that is no longer renewed is dropped long before it expires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The record.
+    pub record: SignedRecord,
+    /// Seconds since it was made; 65,535 for whatever is older.
+    pub age_s: u16,
 }
 
 impl Message {
+    /// Records that were made just now.
+    pub fn records(records: impl IntoIterator<Item = SignedRecord>) -> Self {
+        let told = |record| Told { record, age_s: 0 };
+        Self::Records(records.into_iter().map(told).collect())
+    }
+
     /// Writes it.
     ///
     /// # Panics
@@ -36,7 +54,7 @@ impl Message {
             }
             Self::Records(records) => {
                 bytes.put_u8(RECORDS);
-                records.iter().for_each(|record| put(record, &mut bytes));
+                records.iter().for_each(|told| put(told, &mut bytes));
             }
         }
         assert!(
@@ -68,8 +86,11 @@ impl Message {
 
 /// Bytes that `record` takes in a message.
 pub(super) fn record_len(record: &SignedRecord) -> usize {
-    2 + encoded(record).len()
+    RECORD_HEADER_LEN + encoded(record).len()
 }
+
+/// Bytes before each record: its length and age.
+const RECORD_HEADER_LEN: usize = 4;
 
 /// Bytes of a message before its records.
 pub(super) const HEADER_LEN: usize = 2;
@@ -110,20 +131,23 @@ fn records(mut body: &[u8]) -> Result<Message, WireError> {
     Ok(Message::Records(records))
 }
 
-fn take(body: &mut &[u8]) -> Result<SignedRecord, WireError> {
+fn take(body: &mut &[u8]) -> Result<Told, WireError> {
     let len = body.try_get_u16().map_err(|_| WireError::CutOff)?.into();
+    let age_s = body.try_get_u16().map_err(|_| WireError::CutOff)?;
     if !(MIN_RECORD_LEN..=MAX_RECORD_LEN).contains(&len) {
         return Err(WireError::RecordLen(len));
     }
     let (record, rest) = body.split_at_checked(len).ok_or(WireError::CutOff)?;
     *body = rest;
-    Ok(codec::decode::<_, MAX_RECORD_LEN>(record)?)
+    let record = codec::decode::<_, MAX_RECORD_LEN>(record)?;
+    Ok(Told { record, age_s })
 }
 
-fn put(record: &SignedRecord, bytes: &mut BytesMut) {
-    let encoded = encoded(record);
+fn put(told: &Told, bytes: &mut BytesMut) {
+    let encoded = encoded(&told.record);
     let len = u16::try_from(encoded.len()).expect("the longest record has 1,092 bytes");
     bytes.put_u16(len);
+    bytes.put_u16(told.age_s);
     bytes.put_slice(&encoded);
 }
 
@@ -164,13 +188,19 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        fn any_told()(record in any_record(), age_s: u16) -> Told {
+            Told { record, age_s }
+        }
+    }
+
     fn any_message() -> impl Strategy<Value = Message> {
         let filter = prop::collection::vec(any::<u8>(), Digest::MIN_FILTER_LEN..200);
         let digest = (any::<u64>(), filter)
             .prop_map(|(salt, filter)| Digest::from_parts(salt, &filter).unwrap());
         prop_oneof![
             digest.prop_map(Message::Digest),
-            prop::collection::vec(any_record(), 0..14).prop_map(Message::Records),
+            prop::collection::vec(any_told(), 0..13).prop_map(Message::Records),
         ]
     }
 
@@ -196,7 +226,7 @@ mod tests {
         #[test]
         fn records_take_what_record_len_says(record in any_record()) {
             let len = record_len(&record);
-            prop_assert_eq!(Message::Records(vec![record]).encode().len(), HEADER_LEN + len);
+            prop_assert_eq!(Message::records([record]).encode().len(), HEADER_LEN + len);
         }
     }
 
@@ -215,11 +245,11 @@ mod tests {
         assert_eq!(decode(&short), Err(WireError::FilterLen(7)));
         let long = [&[VERSION, DIGEST][..], &[0; 8 + 15_001]].concat();
         assert_eq!(decode(&long), Err(WireError::FilterLen(15_001)));
-        let short = [VERSION, RECORDS, 0, 100];
+        let short = [VERSION, RECORDS, 0, 100, 0, 0];
         assert_eq!(decode(&short), Err(WireError::RecordLen(100)));
-        let long = [VERSION, RECORDS, 4, 69];
+        let long = [VERSION, RECORDS, 4, 69, 0, 0];
         assert_eq!(decode(&long), Err(WireError::RecordLen(1_093)));
-        let cut = [VERSION, RECORDS, 0, 101, 1];
+        let cut = [VERSION, RECORDS, 0, 101, 0, 0, 1];
         assert_eq!(decode(&cut), Err(WireError::CutOff));
     }
 
@@ -232,10 +262,10 @@ mod tests {
             expires: seq,
         };
         let short = record(Vec::new(), 0).sign(&Toy::new(1)).unwrap();
-        assert_eq!(record_len(&short), 2 + MIN_RECORD_LEN);
+        assert_eq!(record_len(&short), RECORD_HEADER_LEN + MIN_RECORD_LEN);
         let addr = |len: usize| format!("a://{}", "a".repeat(len - 4));
         let addrs = vec![addr(240), addr(240), addr(240), addr(249)];
         let long = record(addrs, u64::MAX).sign(&Toy::new(1)).unwrap();
-        assert_eq!(record_len(&long), 2 + MAX_RECORD_LEN);
+        assert_eq!(record_len(&long), RECORD_HEADER_LEN + MAX_RECORD_LEN);
     }
 }

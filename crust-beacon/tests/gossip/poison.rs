@@ -36,7 +36,7 @@ fn flood(world: &mut World, victims: std::ops::Range<u32>, seconds: u32) {
         for number in victims.clone() {
             let records = invented(world, first, 60);
             first += 60;
-            world.inject(LIAR, number, &Message::Records(records).encode());
+            world.inject(LIAR, number, &Message::records(records).encode());
         }
         world.run(Duration::from_millis(200));
     }
@@ -97,9 +97,9 @@ fn record_that_nobody_signed_is_not_handed_on_and_ends_who_tells_it() {
         let record = signed.verify(&crate::keys::KeyVerifier, 0).unwrap();
         record.sign(&Key::of(LIAR)).unwrap()
     };
-    world.inject(LIAR, 3, &Message::Records(vec![forged]).encode());
+    world.inject(LIAR, 3, &Message::records(vec![forged]).encode());
     let records = invented(&world, 2, 1);
-    world.inject(LIAR, 3, &Message::Records(records).encode());
+    world.inject(LIAR, 3, &Message::records(records).encode());
     assert_eq!(world.breaches(), [(LIAR, 3)]);
     world.run(Duration::from_secs(20));
     for number in 0..HONEST {
@@ -123,7 +123,7 @@ fn own_record_from_before_a_restart_is_outranked() {
     let mut world = world(700, 0..HONEST);
     let ahead = world.unix_ms() + 100_000;
     let old = Key::of(3).record("tcp://192.0.2.9:9", ahead, 600_000);
-    world.inject(LIAR, 4, &Message::Records(vec![old]).encode());
+    world.inject(LIAR, 4, &Message::records(vec![old]).encode());
     world.run(Duration::from_secs(10));
     for number in (0..HONEST).filter(|number| *number != 3) {
         let records = world.records(number);

@@ -1,5 +1,7 @@
 //! A record in the table, and what is known of it.
 
+use std::time::Instant;
+
 use crust_core::{Addr, SignedRecord};
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     prefix::Prefix,
     slots::{Marks, Slot},
 };
-use crate::gossip::candidate;
+use crate::gossip::{candidate, wire::Told};
 
 /// A record in the table, and what is known of it.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct Entry {
     pub(super) len: usize,
     pub(super) seq: u64,
     pub(super) expires: u64,
+    /// When it was made, by this node's clock.
+    pub(super) made_at: Instant,
     pub(super) place: Place,
     pub(super) prefixes: Vec<Prefix>,
     /// The sessions whose peers have it, or were sent it.
@@ -39,6 +43,15 @@ impl Entry {
 
     pub(crate) const fn source(&self) -> crust_core::PeerId {
         self.place.source
+    }
+
+    /// As it is told to others.
+    pub(crate) fn told(&self, now: Instant) -> Told {
+        let age = now.saturating_duration_since(self.made_at);
+        Told {
+            record: self.signed.clone(),
+            age_s: u16::try_from(age.as_secs()).unwrap_or(u16::MAX),
+        }
     }
 
     pub(super) const fn is_live(&self, unix_ms: u64) -> bool {

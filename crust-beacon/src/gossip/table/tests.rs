@@ -28,7 +28,11 @@ fn candidate_at(number: u32, seq: u64, addrs: &[&str]) -> Candidate {
         expires: seq + 600_000,
     };
     let signed = record.sign(&Toy::new(number)).unwrap();
-    Candidate { record, signed }
+    Candidate {
+        record,
+        signed,
+        made_at: crust_core::rt::now(),
+    }
 }
 
 fn has(table: &Table, number: u32) -> bool {
