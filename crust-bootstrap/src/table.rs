@@ -11,7 +11,7 @@ use crate::{
     entry::{Entry, Record},
     known::{MAX_FAILURES, MAX_OFFLINE_FAILURES},
     lans::Lans,
-    rank::Rank,
+    rank::{Rank, rank},
 };
 
 /// All that the cache knows. Times are in milliseconds since the Unix epoch.
@@ -167,7 +167,7 @@ impl Table {
             .values()
             .filter_map(|entry| {
                 let known = entry.offers(&self.lans, now_ms);
-                let rank = crate::rank::rank(known.first()?, entry.heard_ms, now_ms);
+                let rank = rank(known.first()?, entry.heard_ms, now_ms);
                 let addrs = known.iter().map(|known| known.addr.clone()).collect();
                 Some((rank, entry.peer, addrs))
             })

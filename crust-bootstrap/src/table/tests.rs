@@ -55,9 +55,9 @@ proptest! {
     fn merging_is_idempotent(a in vec(any_entry(NOW), 0..9), b in vec(any_entry(NOW), 0..9)) {
         let (a, b) = (merged(&[&a], NOW), merged(&[&b], NOW));
         let once = merged(&[&a, &b], NOW);
-        prop_assert_eq!(merged(&[&once, &b], NOW), once.clone());
-        prop_assert_eq!(merged(&[&once, &a], NOW), once.clone());
-        prop_assert_eq!(merged(&[&once, &once], NOW), once);
+        prop_assert_eq!(&merged(&[&once, &b], NOW), &once);
+        prop_assert_eq!(&merged(&[&once, &a], NOW), &once);
+        prop_assert_eq!(&merged(&[&once, &once], NOW), &once);
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Signer for Toy {
 
 impl Verifier for Toy {
     fn verify(&self, peer: &PeerId, message: &[u8], signature: &[u8; SIGNATURE_LEN]) -> bool {
-        Toy(*peer).sign(message) == *signature
+        Self(*peer).sign(message) == *signature
     }
 }
 
