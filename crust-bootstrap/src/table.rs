@@ -145,8 +145,12 @@ impl Table {
         }
         let cleared_ms = self.cleared_ms;
         let is_left = |entry: &Entry| cleared_ms == 0 || entry.last_sign_ms() > cleared_ms;
-        self.entries
-            .retain(|_, entry| !entry.is_dead() && is_left(entry));
+        self.entries.retain(|_, entry| is_left(entry));
+        // Together they may know enough failures.
+        let dead = self.entries.values().filter(|entry| entry.is_dead());
+        for peer in dead.map(|entry| entry.peer).collect::<Vec<_>>() {
+            self.bury(peer, now_ms);
+        }
         self.trim(now_ms);
     }
 
@@ -242,7 +246,7 @@ impl Table {
         let Some(entry) = self.entries.remove(&peer) else {
             return;
         };
-        let seq = entry.seq();
+        let seq = entry.seq;
         self.gone.insert(peer, Gone { at_ms: now_ms, seq });
         if self.gone.len() > MAX_PEERS {
             let oldest = self
@@ -259,7 +263,7 @@ impl Table {
     fn is_gone(&self, entry: &Entry) -> bool {
         self.gone
             .get(&entry.peer)
-            .is_some_and(|gone| entry.last_sign_ms() <= gone.at_ms && entry.seq() <= gone.seq)
+            .is_some_and(|gone| entry.last_sign_ms() <= gone.at_ms && entry.seq <= gone.seq)
     }
 
     /// Removes those least worth keeping beyond [`MAX_PEERS`].
