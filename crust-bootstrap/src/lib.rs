@@ -109,6 +109,7 @@ mod known;
 mod lans;
 mod rank;
 mod scope;
+mod settle;
 mod stored;
 mod table;
 #[cfg(test)]
