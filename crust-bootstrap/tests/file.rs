@@ -13,7 +13,7 @@ use std::{
 };
 
 use common::{found, numbers, open, reach};
-use crust_bootstrap::{CacheError, PeerCache};
+use crust_bootstrap::CacheError;
 use crust_core::rt;
 
 /// What all tests of this process have logged.
@@ -242,6 +242,8 @@ fn file_that_cannot_be_read_is_left_alone() {
 #[cfg(unix)]
 mod unix {
     use std::{env, os::unix::fs::PermissionsExt, process::Command};
+
+    use crust_bootstrap::PeerCache;
 
     use super::*;
 
