@@ -62,9 +62,9 @@ impl PeerCacheBuilder {
         self
     }
 
-    /// Saves changes at most once in `every`, instead of 30 s.
+    /// Saves changes at most once in `every`, instead of 30 s; a year at most.
     pub fn save_every(mut self, every: Duration) -> Self {
-        self.save_every = every;
+        self.save_every = every.min(LONGEST_SAVE_EVERY);
         self
     }
 
@@ -105,3 +105,6 @@ pub fn default_path(network: &[u8; 16]) -> Option<PathBuf> {
 
 /// Half a minute: a crash loses little, and a disk is not kept awake by a busy node's every dial.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
+
+/// A year, which can be added to any time; who wants to save by hand alone needs no more.
+const LONGEST_SAVE_EVERY: Duration = Duration::from_secs(365 * 24 * 60 * 60);

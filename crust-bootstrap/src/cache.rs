@@ -28,7 +28,7 @@ use crate::{
 /// As a [`Discovery`] it announces nothing; a search gives the cached peers, the best first, then the fallback contacts,
 /// and ends. It lives on [`report`](Discovery::report): tell it of each dial.
 ///
-/// Changes are saved soon, but at most every 30 s, and when the last clone is dropped. Await
+/// Changes are saved after a second, but at most every 30 s, and when the last clone is dropped. Await
 /// [`shutdown`](Self::shutdown) before the program ends: what is left to a background task then may not be done.
 #[derive(Clone)]
 pub struct PeerCache(Arc<Inner>);

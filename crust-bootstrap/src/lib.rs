@@ -51,7 +51,7 @@
 //! Without a file the cache lasts as long as the process. It holds at most 1,500 peers and 512 KiB.
 //!
 //! - **Whole.** It is written to a temporary file, synced and renamed: whatever is killed when, the file is one whole
-//!   version. Changes are saved soon, then at most every 30 s, and at [`PeerCache::shutdown`].
+//!   version. Changes are saved after a second, then at most every 30 s, and at [`PeerCache::shutdown`].
 //! - **Shared.** Several processes may have it open. Each merges what it knows with what the file says, under a lock,
 //!   so that nobody's peers are lost.
 //! - **Salvaged.** Each entry has its own checksum. A file that is damaged, cut short, far too long, or by a later
