@@ -11,22 +11,23 @@ use crust_core::{Contact, PeerId, Verifier};
 use directories::ProjectDirs;
 use ipnet::IpNet;
 
-use crate::{cache::PeerCache, file::CacheFile, lans::Lans};
+use crate::{cache::PeerCache, file::CacheFile, keeper::Keeper, lans::Lans, table::Table};
 
 /// How a [`PeerCache`] is set up.
 #[must_use = "a builder does nothing until `open`"]
 pub struct PeerCacheBuilder {
-    pub(crate) own: PeerId,
-    pub(crate) verifier: Arc<dyn Verifier>,
-    pub(crate) file: Option<CacheFile>,
-    pub(crate) contacts: Vec<Contact>,
-    pub(crate) lans: Lans,
-    pub(crate) save_every: Duration,
+    own: PeerId,
+    verifier: Arc<dyn Verifier>,
+    file: Option<CacheFile>,
+    contacts: Vec<Contact>,
+    lans: Lans,
+    save_every: Duration,
 }
 
-impl PeerCacheBuilder {
-    pub(crate) fn new(own: PeerId, verifier: Arc<dyn Verifier>) -> Self {
-        Self {
+impl PeerCache {
+    /// Sets up a cache for the node `own`, which never gets in. `verifier` checks signatures of records.
+    pub fn builder(own: PeerId, verifier: Arc<dyn Verifier>) -> PeerCacheBuilder {
+        PeerCacheBuilder {
             own,
             verifier,
             file: None,
@@ -35,7 +36,9 @@ impl PeerCacheBuilder {
             save_every: SAVE_EVERY,
         }
     }
+}
 
+impl PeerCacheBuilder {
     /// Keeps the cache in the file at `path`; its folder is made where it is not there.
     ///
     /// Beside it are a lock file (`.lock`), while it is written a temporary one, and damaged versions (`.damaged-1` and
@@ -59,9 +62,9 @@ impl PeerCacheBuilder {
         self
     }
 
-    /// Saves changes at most once in `every`, instead of 30 s.
+    /// Saves changes at most once in `every`, instead of 30 s; a year at most.
     pub fn save_every(mut self, every: Duration) -> Self {
-        self.save_every = every;
+        self.save_every = every.min(LONGEST_SAVE_EVERY);
         self
     }
 
@@ -74,7 +77,10 @@ impl PeerCacheBuilder {
     ///
     /// Safe.
     pub async fn open(self) -> PeerCache {
-        PeerCache::open(self).await
+        let mut table = Table::new(self.own);
+        table.set_lans(self.lans);
+        let keeper = Keeper::open(table, self.file, self.save_every).await;
+        PeerCache::new(self.own, self.verifier, self.contacts, keeper)
     }
 }
 
@@ -99,3 +105,6 @@ pub fn default_path(network: &[u8; 16]) -> Option<PathBuf> {
 
 /// Half a minute: a crash loses little, and a disk is not kept awake by a busy node's every dial.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
+
+/// A year, which can be added to any time; who wants to save by hand alone needs no more.
+const LONGEST_SAVE_EVERY: Duration = Duration::from_secs(365 * 24 * 60 * 60);

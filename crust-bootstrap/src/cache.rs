@@ -15,7 +15,6 @@ use futures::{StreamExt, future, stream};
 use ipnet::IpNet;
 
 use crate::{
-    builder::PeerCacheBuilder,
     cached::{self, CachedPeer, ImportError},
     entry::Record,
     file::CacheError,
@@ -29,7 +28,7 @@ use crate::{
 /// As a [`Discovery`] it announces nothing; a search gives the cached peers, the best first, then the fallback contacts,
 /// and ends. It lives on [`report`](Discovery::report): tell it of each dial.
 ///
-/// Changes are saved soon, but at most every 30 s, and when the last clone is dropped. Await
+/// Changes are saved after a second, but at most every 30 s, and when the last clone is dropped. Await
 /// [`shutdown`](Self::shutdown) before the program ends: what is left to a background task then may not be done.
 #[derive(Clone)]
 pub struct PeerCache(Arc<Inner>);
@@ -42,19 +41,17 @@ struct Inner {
 }
 
 impl PeerCache {
-    /// Sets up a cache for the node `own`, which never gets in. `verifier` checks signatures of records.
-    pub fn builder(own: PeerId, verifier: Arc<dyn Verifier>) -> PeerCacheBuilder {
-        PeerCacheBuilder::new(own, verifier)
-    }
-
-    pub(crate) async fn open(builder: PeerCacheBuilder) -> Self {
-        let mut table = Table::new(builder.own);
-        table.set_lans(builder.lans);
+    pub(crate) fn new(
+        own: PeerId,
+        verifier: Arc<dyn Verifier>,
+        contacts: Vec<Contact>,
+        keeper: Keeper,
+    ) -> Self {
         Self(Arc::new(Inner {
-            own: builder.own,
-            verifier: builder.verifier,
-            contacts: builder.contacts,
-            keeper: Keeper::open(table, builder.file, builder.save_every).await,
+            own,
+            verifier,
+            contacts,
+            keeper,
         }))
     }
 
@@ -86,9 +83,9 @@ impl PeerCache {
             number += 1;
             random.hash_one(number)
         });
-        records.retain(|record| record.verify(&*self.0.verifier, now_ms).is_ok());
-        records.truncate(n);
-        records
+        // Those from the file were not verified so far, and checking a signature takes its time: no more than needed.
+        let is_good = |record: &SignedRecord| record.verify(&*self.0.verifier, now_ms).is_ok();
+        records.into_iter().filter(is_good).take(n).collect()
     }
 
     /// The prefixes in which this node has addresses, replacing those before; those of the loopback interface too,

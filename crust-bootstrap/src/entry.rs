@@ -17,6 +17,9 @@ pub(crate) struct Entry {
     pub(crate) peer: PeerId,
     /// Milliseconds since the Unix epoch when anything was heard of it last.
     pub(crate) heard_ms: u64,
+    /// When the newest record of it was made, kept or not; zero where there was none.
+    pub(crate) seq: u64,
+    /// That record.
     pub(crate) record: Option<Record>,
     /// Sorted by address, each there once; [`MAX_ADDRS`] at most.
     pub(crate) known: Vec<Known>,
@@ -37,13 +40,9 @@ impl Record {
     }
 
     /// Of two records the one with the greater value holds.
-    ///
-    /// One made far in the future is by a clock that is wrong, the peer's or ours. It yields to one that is not, or the
-    /// peer could not take it back for years.
-    fn precedence(&self, now_ms: u64) -> (bool, u64, u64, &[Addr]) {
-        let plausible = self.said.seq <= now_ms.saturating_add(MAX_SKEW_MS);
+    fn precedence(&self, now_ms: u64) -> ((bool, u64), u64, &[Addr]) {
         let said = &self.said;
-        (plausible, said.seq, said.expires, &said.addrs)
+        (seq_precedence(said.seq, now_ms), said.expires, &said.addrs)
     }
 }
 
@@ -53,6 +52,7 @@ impl Entry {
         Self {
             peer,
             heard_ms,
+            seq: 0,
             record: None,
             known: Vec::new(),
         }
@@ -114,6 +114,7 @@ impl Entry {
             .addrs
             .iter()
             .all(|addr| self.position(addr).is_ok());
+        self.seq = record.said.seq;
         self.record = all_kept.then_some(record);
         self.heard_ms = now_ms;
         self.tidy(now_ms);
@@ -126,7 +127,12 @@ impl Entry {
         if let Some(record) = other.record
             && !self.outranks(&record, now_ms)
         {
+            self.seq = record.said.seq;
             self.record = Some(record);
+        }
+        if seq_precedence(other.seq, now_ms) > seq_precedence(self.seq, now_ms) {
+            self.seq = other.seq;
+            self.record = None;
         }
         for known in other.known {
             match self.position(&known.addr) {
@@ -186,11 +192,6 @@ impl Entry {
         self.heard_ms.max(reached_ms.unwrap_or(0))
     }
 
-    /// Milliseconds since the Unix epoch when its record was made; zero without one.
-    pub(crate) fn seq(&self) -> u64 {
-        self.record.as_ref().map_or(0, |record| record.said.seq)
-    }
-
     /// Whether it was ever reached.
     pub(crate) fn was_reached(&self) -> bool {
         self.known.iter().any(|known| known.reached.is_some())
@@ -216,8 +217,11 @@ impl Entry {
     }
 
     fn outranks(&self, record: &Record, now_ms: u64) -> bool {
-        let ours = self.record.as_ref();
-        ours.is_some_and(|ours| ours.precedence(now_ms) >= record.precedence(now_ms))
+        match &self.record {
+            Some(ours) => ours.precedence(now_ms) >= record.precedence(now_ms),
+            // Of the same record, it may be kept by now.
+            None => seq_precedence(self.seq, now_ms) > seq_precedence(record.said.seq, now_ms),
+        }
     }
 
     fn position(&self, addr: &Addr) -> Result<usize, usize> {
@@ -231,6 +235,15 @@ impl Entry {
         });
         &mut self.known[at]
     }
+}
+
+/// Of records made at two times that with the greater value holds.
+///
+/// One made far in the future is by a clock that is wrong, the peer's or ours. It yields to one that is not, or the peer
+/// could not take it back for years.
+fn seq_precedence(seq: u64, now_ms: u64) -> (bool, u64) {
+    let plausible = seq <= now_ms.saturating_add(MAX_SKEW_MS);
+    (plausible && seq > 0, seq)
 }
 
 /// Addresses kept of one peer: as many as it may say itself.

@@ -49,6 +49,8 @@ impl CacheFile {
 
     /// Reads what is there; nothing where there is no file.
     pub(crate) fn read(&self) -> Result<Decoded, CacheError> {
+        // There a file that somebody reads cannot be replaced, so nobody reads while another writes.
+        let _lock = cfg!(windows).then(|| self.place.lock());
         let file = self.read_bytes()?;
         Ok(file.map_or_else(Decoded::default, |file| wire::decode(&file)))
     }

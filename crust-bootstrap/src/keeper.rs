@@ -246,6 +246,7 @@ async fn keep_saved(shared: Arc<Shared>, mut changes: mpsc::Receiver<()>, every:
         if !shared.is_due() {
             is_open = changes.next().await.is_some();
         }
+        due = due.max(rt::now() + every.min(GATHER));
         is_open = is_open && is_open_at(due, &mut changes).await;
         if shared.is_due() {
             // What is wrong was warned of.
@@ -266,6 +267,9 @@ async fn is_open_at(due: Instant, changes: &mut mpsc::Receiver<()>) -> bool {
         }
     }
 }
+
+/// A second: a node that starts reaches several peers at once, and the second of them must not wait for half a minute.
+const GATHER: Duration = Duration::from_secs(1);
 
 /// Milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {

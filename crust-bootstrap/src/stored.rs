@@ -27,8 +27,15 @@ pub(crate) fn decode(body: &[u8]) -> Result<Entry, CodecError> {
 struct Stored {
     peer: PeerId,
     heard_ms: u64,
-    record: Option<SignedRecord>,
+    record: Newest,
     known: Vec<StoredKnown>,
+}
+
+/// The newest record, or when it was made where it is not kept.
+#[derive(Serialize, Deserialize)]
+enum Newest {
+    NotKept { seq: u64 },
+    Kept(SignedRecord),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,7 +62,10 @@ impl From<&Entry> for Stored {
         Self {
             peer: entry.peer,
             heard_ms: entry.heard_ms,
-            record: entry.record.as_ref().map(|record| record.signed.clone()),
+            record: match &entry.record {
+                Some(record) => Newest::Kept(record.signed.clone()),
+                None => Newest::NotKept { seq: entry.seq },
+            },
             known: entry
                 .known
                 .iter()
@@ -103,9 +113,12 @@ impl StoredKnown {
 impl Stored {
     /// The entry, where it is one that could have been written.
     fn into_entry(self) -> Result<Entry, CodecError> {
-        let record = match self.record {
-            Some(signed) => Some(Record::read(signed).ok_or(CodecError::Malformed)?),
-            None => None,
+        let (seq, record) = match self.record {
+            Newest::NotKept { seq } => (seq, None),
+            Newest::Kept(signed) => {
+                let record = Record::read(signed).ok_or(CodecError::Malformed)?;
+                (record.said.seq, Some(record))
+            }
         };
         let said: &[Addr] = match &record {
             Some(record) if record.said.peer != self.peer => return Err(CodecError::Malformed),
@@ -123,6 +136,7 @@ impl Stored {
         Ok(Entry {
             peer: self.peer,
             heard_ms: self.heard_ms,
+            seq,
             record,
             known,
         })

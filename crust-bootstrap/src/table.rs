@@ -1,9 +1,6 @@
 //! All that the cache knows, in memory: told what happens and what time it is.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use crust_core::{Addr, PeerId, SignedRecord};
 
@@ -11,7 +8,8 @@ use crate::{
     entry::{Entry, Record},
     known::{MAX_FAILURES, MAX_OFFLINE_FAILURES},
     lans::Lans,
-    rank::Rank,
+    rank::{Rank, rank},
+    settle::settle,
 };
 
 /// All that the cache knows. Times are in milliseconds since the Unix epoch.
@@ -121,16 +119,7 @@ impl Table {
     ) {
         let mut entries: Vec<Entry> = entries.into_iter().collect();
         settle(self.entries.values_mut().chain(&mut entries), now_ms);
-        for gone in self.gone.values_mut() {
-            gone.at_ms = gone.at_ms.min(now_ms);
-        }
-        if self.cleared_ms > now_ms {
-            self.cleared_ms = 0;
-        }
-        // A clearing in the future is by a wrong clock; what is heard now must not fall under it.
-        if cleared_ms <= now_ms {
-            self.cleared_ms = self.cleared_ms.max(cleared_ms);
-        }
+        self.settle(cleared_ms, now_ms);
         for mut entry in entries {
             if entry.peer == self.own || self.is_gone(&entry) {
                 continue;
@@ -145,8 +134,12 @@ impl Table {
         }
         let cleared_ms = self.cleared_ms;
         let is_left = |entry: &Entry| cleared_ms == 0 || entry.last_sign_ms() > cleared_ms;
-        self.entries
-            .retain(|_, entry| !entry.is_dead() && is_left(entry));
+        self.entries.retain(|_, entry| is_left(entry));
+        // Together they may know enough failures.
+        let dead = self.entries.values().filter(|entry| entry.is_dead());
+        for peer in dead.map(|entry| entry.peer).collect::<Vec<_>>() {
+            self.bury(peer, now_ms);
+        }
         self.trim(now_ms);
     }
 
@@ -167,7 +160,7 @@ impl Table {
             .values()
             .filter_map(|entry| {
                 let known = entry.offers(&self.lans, now_ms);
-                let rank = crate::rank::rank(known.first()?, entry.heard_ms, now_ms);
+                let rank = rank(known.first()?, entry.heard_ms, now_ms);
                 let addrs = known.iter().map(|known| known.addr.clone()).collect();
                 Some((rank, entry.peer, addrs))
             })
@@ -242,7 +235,7 @@ impl Table {
         let Some(entry) = self.entries.remove(&peer) else {
             return;
         };
-        let seq = entry.seq();
+        let seq = entry.seq;
         self.gone.insert(peer, Gone { at_ms: now_ms, seq });
         if self.gone.len() > MAX_PEERS {
             let oldest = self
@@ -259,7 +252,17 @@ impl Table {
     fn is_gone(&self, entry: &Entry) -> bool {
         self.gone
             .get(&entry.peer)
-            .is_some_and(|gone| entry.last_sign_ms() <= gone.at_ms && entry.seq() <= gone.seq)
+            .is_some_and(|gone| entry.last_sign_ms() <= gone.at_ms && entry.seq <= gone.seq)
+    }
+
+    /// The same as [`settle()`] for what is not in entries; and takes the later clearing.
+    fn settle(&mut self, cleared_ms: u64, now_ms: u64) {
+        for gone in self.gone.values_mut() {
+            gone.at_ms = gone.at_ms.min(now_ms);
+        }
+        // A clearing in the future is by a wrong clock; what is heard now must not fall under it.
+        let cleared = [self.cleared_ms, cleared_ms].into_iter();
+        self.cleared_ms = cleared.filter(|at_ms| *at_ms <= now_ms).max().unwrap_or(0);
     }
 
     /// Removes those least worth keeping beyond [`MAX_PEERS`].
@@ -276,29 +279,6 @@ impl Table {
         for peer in worst {
             self.entries.remove(&peer);
         }
-    }
-}
-
-/// Moves what `entries` say happened after `now_ms` to just before it, in the same order.
-///
-/// Either our clock was wrong then or it is now, and there is no telling which. So nobody is forgotten, and nobody stays
-/// ahead of those that are reached from now on.
-fn settle<'a>(entries: impl Iterator<Item = &'a mut Entry>, now_ms: u64) {
-    let mut entries: Vec<_> = entries.collect();
-    let times = entries.iter().flat_map(|entry| entry.times_ms());
-    let future: BTreeSet<u64> = times.filter(|at_ms| *at_ms > now_ms).collect();
-    if future.is_empty() {
-        return;
-    }
-    let moved = future.into_iter().rev().zip((0..=now_ms).rev());
-    let moved: BTreeMap<u64, u64> = moved.collect();
-    for entry in &mut entries {
-        entry.settle(|at_ms| {
-            moved
-                .get(&at_ms)
-                .copied()
-                .unwrap_or_else(|| at_ms.min(now_ms))
-        });
     }
 }
 

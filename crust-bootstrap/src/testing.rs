@@ -77,6 +77,7 @@ pub(crate) fn largest(number: u16) -> Entry {
     Entry {
         peer: peer(number),
         heard_ms: u64::MAX,
+        seq: u64::MAX,
         record: Some(record),
         known: known.collect(),
     }
@@ -85,14 +86,17 @@ pub(crate) fn largest(number: u16) -> Entry {
 /// Any entry that can be written, with no time after `last_ms`.
 pub(crate) fn any_entry(last_ms: u64) -> impl Strategy<Value = Entry> {
     let known = vec(any_known(last_ms), 1..5);
-    let said = option::of((0..last_ms, vec(any_addr(), 0..4)));
-    (0..6_u16, 0..last_ms, known, said).prop_map(|(number, heard_ms, mut known, said)| {
+    let said = option::of(vec(any_addr(), 0..4));
+    let newest = (0..last_ms.min(9), said);
+    (0..6_u16, 0..last_ms, known, newest).prop_map(|(number, heard_ms, mut known, newest)| {
+        let (seq, said) = newest;
         known.sort_by(|a, b| a.addr.cmp(&b.addr));
         known.dedup_by(|a, b| a.addr == b.addr);
         Entry {
             peer: peer(number),
             heard_ms,
-            record: said.map(|(seq, addrs)| record(peer(number), &addrs, seq)),
+            seq,
+            record: said.map(|addrs| record(peer(number), &addrs, seq)),
             known,
         }
     })

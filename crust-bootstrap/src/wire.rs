@@ -86,6 +86,17 @@ pub(crate) fn decode(file: &[u8]) -> Decoded {
     }
 }
 
+/// A file of `bodies` that may be no entries.
+#[cfg(fuzzing)]
+pub(crate) fn framed(bodies: &[&[u8]]) -> Vec<u8> {
+    let count = u16::try_from(bodies.len()).unwrap_or(u16::MAX);
+    let mut file = header(VERSION, count, 0).to_vec();
+    for body in bodies.iter().filter(|body| body.len() <= MAX_BODY_LEN) {
+        put_frame(body, &mut file);
+    }
+    file
+}
+
 struct Header {
     version: u16,
     count: u16,

@@ -75,6 +75,21 @@ fn changes_are_saved_by_themselves() {
 }
 
 #[test]
+fn what_is_reached_in_the_first_moments_is_saved_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("peers");
+    let cache = open(&path);
+    reach(&cache, 1, 1);
+    reach(&cache, 2, 1);
+    rt::block_on(async {
+        while !path.exists() {
+            rt::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert_eq!(numbers(&open(&path)), [1, 2]);
+}
+
+#[test]
 fn nothing_is_saved_after_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("peers");

@@ -30,7 +30,7 @@ pub fn builder() -> PeerCacheBuilder {
     PeerCache::builder(own(), Arc::new(Toy(own())))
 }
 
-/// The cache in the file at `path`, saving when it is told to alone, but for the first change.
+/// The cache in the file at `path`, saving when it is told to, and once by itself.
 pub fn open(path: &Path) -> PeerCache {
     rt::block_on(builder().file(path).save_every(NEVER).open())
 }
@@ -90,8 +90,8 @@ impl Signer for Toy {
 
 impl Verifier for Toy {
     fn verify(&self, peer: &PeerId, message: &[u8], signature: &[u8; SIGNATURE_LEN]) -> bool {
-        Toy(*peer).sign(message) == *signature
+        Self(*peer).sign(message) == *signature
     }
 }
 
-pub const NEVER: Duration = Duration::from_secs(1_000_000);
+pub const NEVER: Duration = Duration::MAX;
