@@ -1,6 +1,6 @@
 //! Finds peers on the LAN and, by gossip among peers, beyond it.
 //!
-//! **This crate is empty so far; nothing here works yet.** What follows is what it will be.
+//! **Of this crate, gossip works so far;** what is said of the beacon is what it will be.
 //!
 //! Two nodes on one LAN should find each other with no server, no name service and no configuration. Nodes that are
 //! connected should tell each other of further ones. Both will be a `Discovery` of `crust-core` that a node takes as a
@@ -17,13 +17,14 @@
 //!
 //! # Gossip
 //!
-//! - Peers exchange *signed* records of where they are (`PeerRecord` of `crust-core`): each round a few peers, a
-//!   bounded sample, newest first.
-//! - Memory, bandwidth and trust are bounded: no peer fills more than a small part of another's table, so that one
-//!   that lies does not drive out those that do not.
+//! Module `gossip`, of the feature with that name: peers tell each other signed records of who is where, over the
+//! sessions they have. Memory, bandwidth and trust are bounded, so that one that lies does not drive out those that do not.
 //!
 //! What a discovery yields is a rumour until a handshake proves it; that holds for both.
 //!
 //! Until then a node is told whom to dial.
 //!
 //! [`Discovery`]: https://docs.rs/crust-core/latest/crust_core/trait.Discovery.html
+
+#[cfg(feature = "gossip")]
+pub mod gossip;
