@@ -80,6 +80,7 @@ mod candidate;
 mod dice;
 mod digest;
 mod driver;
+mod exchange;
 mod gate;
 mod hash;
 mod ignored;
@@ -99,8 +100,9 @@ pub use self::{
     breach::Breach,
     digest::Digest,
     driver::Gossip,
+    exchange::{Input, Known, Output},
     ignored::Ignored,
-    machine::{Input, Known, Machine, Output},
+    machine::Machine,
     moment::Moment,
     stats::Stats,
     wire::{Message, Told, WireError},

@@ -23,8 +23,9 @@ use tracing::{Instrument, debug, debug_span, trace};
 
 use super::{
     candidate::read_again,
+    exchange::{Input, Known, Output},
     kick::Kick,
-    machine::{Input, Known, Machine, Output},
+    machine::Machine,
     moment::Moment,
     search::{Search, Searches, Source},
     stats::Stats,

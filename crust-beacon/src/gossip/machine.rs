@@ -14,6 +14,7 @@ use super::{
     candidate::{Candidate, MAX_LIFETIME, read_again},
     dice::Dice,
     digest::Digest,
+    exchange::{Input, Known, Output},
     gate::{Gate, Refusal},
     ignored::Ignored,
     moment::Moment,
@@ -38,63 +39,6 @@ pub struct Machine {
     round_at: Instant,
     outputs: VecDeque<Output>,
     stats: Stats,
-}
-
-/// What happens to a [`Machine`].
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum Input<'a> {
-    /// The session with this peer ended.
-    Down(PeerId),
-    /// A message came.
-    Message {
-        /// From whom.
-        peer: PeerId,
-        /// Its bytes, untrusted.
-        bytes: &'a [u8],
-    },
-    /// The last message to this peer found no room.
-    Unsent(PeerId),
-    /// A session with this peer began.
-    Up(PeerId),
-}
-
-/// What a [`Machine`] wants done.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Output {
-    /// A peer broke the rules: tell who keeps count.
-    Breach {
-        /// Who did.
-        peer: PeerId,
-        /// How.
-        breach: Breach,
-    },
-    /// There are new records: see [`Machine::next_after`].
-    Learned,
-    /// This node's record is to be signed anew, with [`Machine::next_seq`] and [`Machine::lifetime`], and set.
-    Renew,
-    /// Send this.
-    Send {
-        /// To whom.
-        peer: PeerId,
-        /// A control message.
-        message: Bytes,
-    },
-}
-
-/// A record that is known, and from whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Known {
-    /// What it says. Its peer signed it.
-    pub record: PeerRecord,
-    /// The record as it travels.
-    pub signed: SignedRecord,
-    /// The peer that told it first.
-    pub source: PeerId,
-    /// Counts changes: a later record has a higher one.
-    pub version: u64,
 }
 
 impl Machine {

@@ -10,7 +10,7 @@ use std::{
 use crust_core::{DiscoveryError, FoundPeer};
 use futures::stream::Stream;
 
-use super::machine::Known;
+use super::exchange::Known;
 
 /// What gossip knows, for searches.
 pub(super) trait Source: Send + Sync {

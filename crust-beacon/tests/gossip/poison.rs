@@ -7,7 +7,7 @@ use crust_core::SignedRecord;
 
 use crate::{keys::Key, world::World};
 
-const HONEST: u32 = 20;
+const HONEST: u32 = 12;
 const LIAR: u32 = 1_000;
 const INVENTED: u32 = 1_000_000;
 

@@ -143,12 +143,12 @@ fn flood_by_nineteen_colluding_peers_leaves_what_others_told() {
 #[test]
 fn flood_by_many_names_one_after_the_other_leaves_what_those_told_who_are_here() {
     let mut table = table([1]);
-    for number in 0..MAX_PER_SOURCE as u32 {
+    for number in 0..500 {
         table
             .insert(candidate(number, NOW_MS), &toy_peer(1))
             .unwrap();
     }
-    for name in 0..500 {
+    for name in 0..200 {
         let liar = toy_peer(1_000_000 + name);
         table.join(liar).unwrap();
         for number in 0..100 {
@@ -157,7 +157,7 @@ fn flood_by_many_names_one_after_the_other_leaves_what_those_told_who_are_here()
         }
         table.leave(&liar);
     }
-    assert!(all(&table, 0..MAX_PER_SOURCE as u32));
+    assert!(all(&table, 0..500));
     assert_eq!(table.len(), MAX_RECORDS);
     check_invariants(&table);
 }
