@@ -16,11 +16,14 @@ use crate::sync::{Waiters, lock, wake_all};
 /// The parts that have a channel; the numbers are the wire's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Channel {
+    #[cfg(feature = "gossip")]
     Gossip = 0,
+    /// Contacts for whoever finds no room here. Nobody opens it: it comes before there is a session.
+    Contacts = 1,
 }
 
 impl Channel {
-    const COUNT: usize = 1;
+    const COUNT: usize = 2;
 }
 
 /// Hands what comes over control channels to the parts of the node that opened them.

@@ -42,6 +42,10 @@
 //! executor.
 
 mod clock;
+#[cfg_attr(
+    not(feature = "gossip"),
+    allow(dead_code, reason = "gossip alone has a channel so far")
+)]
 mod control;
 mod error;
 mod event;

@@ -3,6 +3,10 @@
 pub(crate) mod assembly;
 pub(crate) mod budget;
 pub(crate) mod buffers;
+#[cfg_attr(
+    not(feature = "gossip"),
+    allow(dead_code, reason = "gossip alone has a channel so far")
+)]
 pub(crate) mod control_out;
 pub(crate) mod counters;
 pub(crate) mod driver;

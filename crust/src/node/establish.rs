@@ -6,6 +6,7 @@ use crust_core::{Addr, Connection, PeerId, rt};
 
 use crate::{
     clock,
+    control::Channel,
     error::AttemptError,
     node::{
         inner::Inner,
@@ -23,6 +24,7 @@ use crate::{
         shared::{self, Names, Shared},
     },
     wire::{
+        contacts::{self, MAX_CONTACTS},
         frame::{Frame, Frames},
         hello::Hello,
     },
@@ -76,8 +78,8 @@ pub(crate) async fn establish(
     })
 }
 
-/// Tells a peer that this node has as many sessions as it is to keep: whoever is told so knows that the node lives, and
-/// comes again later.
+/// Tells a peer that this node has as many sessions as it is to keep, and whom else to ask: a node that everybody is told
+/// of must not be a dead end.
 pub(crate) async fn refuse_for_want_of_room(
     inner: &Inner,
     connection: Connection,
@@ -85,6 +87,12 @@ pub(crate) async fn refuse_for_want_of_room(
 ) -> EstablishError {
     let refused = async {
         let mut keyring = shake_hands(inner, connection, opening).await?;
+        let contacts = contacts::encode(&inner.finders.contacts(MAX_CONTACTS));
+        let contacts = Frame::Control {
+            channel: Channel::Contacts as u8,
+            data: &contacts,
+        };
+        keyring.send(&contacts).await?;
         keyring.refuse(CloseCode::Limit).await;
         Ok::<_, AttemptError>(())
     };
@@ -127,7 +135,13 @@ async fn meet(
     keyring
         .send(&Frame::Hello(&ours.encode().map_err(protocol)?))
         .await?;
-    let record = keyring.record().await?;
+    let mut record = keyring.record().await?;
+    if let Some(Ok(Frame::Control { channel, data })) = Frames::new(&record).next()
+        && channel == Channel::Contacts as u8
+    {
+        inner.on_contacts(&contacts::decode(data).map_err(protocol)?);
+        record = keyring.record().await?;
+    }
     let mut frames = Frames::new(&record);
     let theirs = match frames.next() {
         Some(Ok(Frame::Hello(body))) => Hello::decode(body).map_err(protocol)?,

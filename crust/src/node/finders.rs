@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crust_core::{Addr, Discovery};
+use crust_core::{Addr, Discovery, SignedRecord};
 use crust_crypto::{Identity, NetworkKey};
 
 #[cfg(any(feature = "beacon", feature = "bootstrap"))]
@@ -14,7 +14,10 @@ use {
         node::{control_line::ControlLine, inner::Inner},
     },
     crust_beacon::gossip::Gossip,
-    std::sync::Weak,
+    std::{
+        hash::{BuildHasher, RandomState},
+        sync::Weak,
+    },
 };
 #[cfg(feature = "beacon")]
 use {crust_beacon::Beacon, crust_crypto::NetworkSealer, std::net::IpAddr};
@@ -117,6 +120,10 @@ impl Finders {
 
     /// As discoveries, in the order in which they are asked.
     pub(crate) fn discoveries(&self) -> Vec<Arc<dyn Discovery>> {
+        #[cfg_attr(
+            not(any(feature = "beacon", feature = "bootstrap")),
+            expect(unused_mut, reason = "there is none to add")
+        )]
         let mut discoveries: Vec<Arc<dyn Discovery>> = Vec::new();
         #[cfg(feature = "bootstrap")]
         if let Some(cache) = &self.cache {
@@ -143,6 +150,38 @@ impl Finders {
         #[cfg(all(feature = "beacon", feature = "bootstrap"))]
         if let (Some(cache), Some(beacon)) = (&self.cache, &self.beacon) {
             beacon.probe(&hosts_on_links(cache));
+        }
+    }
+
+    /// Signed records of `most` peers at most, for whoever finds no room here.
+    pub(crate) fn contacts(&self, most: usize) -> Vec<SignedRecord> {
+        #[cfg(feature = "gossip")]
+        if let Some(gossip) = &self.gossip {
+            let mut known = gossip.known();
+            // A map's order is as random as is needed here, and costs no generator.
+            let random = RandomState::new();
+            known.sort_by_cached_key(|known| random.hash_one(known.version));
+            known.truncate(most);
+            if !known.is_empty() {
+                return known.into_iter().map(|known| known.signed).collect();
+            }
+        }
+        #[cfg(feature = "bootstrap")]
+        if let Some(cache) = &self.cache {
+            return cache.records(most);
+        }
+        let _ = most;
+        Vec::new()
+    }
+
+    /// Remembers a record whose signature was checked.
+    pub(crate) fn learn(&self, record: &SignedRecord) {
+        let _ = record;
+        #[cfg(feature = "bootstrap")]
+        if let Some(cache) = &self.cache
+            && let Err(error) = cache.learn(record.clone())
+        {
+            tracing::debug!(%error, "record not kept");
         }
     }
 

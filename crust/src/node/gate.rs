@@ -18,7 +18,7 @@ use crate::{event::AbuseKind, node::config::Limits};
 #[derive(Debug)]
 pub(crate) struct Gate {
     limits: Limits,
-    /// Sessions beyond which nobody else may begin one.
+    /// Sessions beyond which there are only those that the application asks for.
     most: usize,
     blocked_peers: HashSet<PeerId>,
     blocked_nets: HashSet<IpNet>,
@@ -31,9 +31,9 @@ pub(crate) struct Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
     Handshake,
-    /// A session that a peer began.
-    Inbound,
-    /// A session that this node began.
+    /// A session that the application did not ask for: a peer began it, or the node to keep itself connected.
+    Kept,
+    /// A session that the application asked for.
     Session,
 }
 
@@ -116,9 +116,9 @@ impl Gate {
                 limits.handshakes_per_address,
                 limits.handshakes_per_prefix,
             ),
-            Slot::Inbound | Slot::Session => (
+            Slot::Kept | Slot::Session => (
                 &mut self.sessions,
-                if slot == Slot::Inbound {
+                if slot == Slot::Kept {
                     self.most
                 } else {
                     limits.sessions
@@ -134,7 +134,7 @@ impl Gate {
     pub(crate) const fn has_room(&self, slot: Slot) -> bool {
         match slot {
             Slot::Handshake => self.handshakes.total < self.limits.handshakes,
-            Slot::Inbound => self.sessions.total < self.most,
+            Slot::Kept => self.sessions.total < self.most,
             Slot::Session => self.sessions.total < self.limits.sessions,
         }
     }
@@ -143,7 +143,7 @@ impl Gate {
     pub(crate) fn release(&mut self, slot: Slot, ip: Option<IpAddr>) {
         match slot {
             Slot::Handshake => self.handshakes.release(ip),
-            Slot::Inbound | Slot::Session => self.sessions.release(ip),
+            Slot::Kept | Slot::Session => self.sessions.release(ip),
         }
     }
 

@@ -10,8 +10,11 @@ use std::{
     },
 };
 
-use crust_core::{Addr, DialOutcome, Discovery, PeerId, Role, Transport, TransportError, rt};
-use crust_crypto::Keys;
+use crust_core::{
+    Addr, DialOutcome, Discovery, FoundPeer, PeerId, Role, SignedRecord, Transport, TransportError,
+    rt,
+};
+use crust_crypto::{Ed25519Verifier, Keys};
 use futures::{
     FutureExt,
     channel::oneshot,
@@ -82,6 +85,9 @@ struct Counters {
     refused: AtomicU64,
     protocol_errors: AtomicU64,
 }
+
+/// The source of peers that a peer without room told.
+const CONTACTS: &str = "peer";
 
 /// A place among handshakes or sessions, given back when dropped.
 #[derive(Debug)]
@@ -169,9 +175,10 @@ impl Inner {
             Role::Dialer => None,
             Role::Listener => ip_of(connection.remote_addr()),
         };
-        let slot = match opening.role {
-            Role::Dialer => Slot::Session,
-            Role::Listener => Slot::Inbound,
+        let slot = if opening.pinned {
+            Slot::Session
+        } else {
+            Slot::Kept
         };
         let place = match self.admit(slot, ip) {
             Ok(place) => place,
@@ -350,6 +357,22 @@ impl Inner {
     /// Remembers where a discovery says that `peer` is.
     pub(crate) fn on_heard(&self, peer: PeerId, addrs: &[Addr]) {
         lock(&self.book).hear(peer, addrs);
+    }
+
+    /// A peer that has no room says whom else to ask. What is signed is as good as what a discovery finds.
+    pub(crate) fn on_contacts(&self, records: &[SignedRecord]) {
+        let now_ms = u64::try_from(rt::unix_time().as_millis()).unwrap_or(u64::MAX);
+        for signed in records {
+            let Ok(record) = signed.verify(&Ed25519Verifier, now_ms) else {
+                continue;
+            };
+            self.finders.learn(signed);
+            self.wishes.on_found(FoundPeer {
+                peer: Some(record.peer),
+                addrs: record.addrs,
+                source: CONTACTS,
+            });
+        }
     }
 
     /// Tells the discoveries how a dial went.

@@ -16,7 +16,7 @@ use crust_core::{FoundPeer, PeerId, rt};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 
 use self::{
-    candidates::{Candidates, Dialed, Ties, Whom},
+    candidates::{Among, Candidates, Dialed, Ties, Whom},
     search::Search,
     wishes::{Ended, Tried},
 };
@@ -112,19 +112,18 @@ impl Keeper {
         for (peer, ended) in self.inner.wishes.take_ended() {
             self.candidates.handle_ended(now, peer, ended);
         }
+        for found in self.inner.wishes.take_found() {
+            self.on_found(now, found);
+        }
         let sessions = self.inner.registry.sessions();
         let ties = ties(&sessions);
         let least = self.inner.wishes.least();
         self.begin_anew(now, sessions.is_empty());
         self.search(now, sessions.len() < least);
-        while sessions.len() + self.candidates.dialing() < least
-            && let Some((whom, addrs)) = self.candidates.poll_dial(now, &ties)
-        {
-            self.dials.push(dial(self.inner.clone(), whom, addrs));
-        }
+        self.dial(now, sessions.len(), &ties);
         drop_surplus(sessions.clone(), self.inner.wishes.most());
         self.give_up(now, &ties);
-        let wake_at = self.wake_at(now, &ties, sessions.len() < least);
+        let wake_at = self.wake_at(now, &ties, sessions.len());
         self.timer = wake_at.map(|at| rt::sleep_until(at).boxed());
     }
 
@@ -154,6 +153,26 @@ impl Keeper {
         }
     }
 
+    fn dial(&mut self, now: Instant, sessions: usize, ties: &Ties) {
+        while let Some(among) = self.wanted(sessions + self.candidates.dialing())
+            && let Some((whom, addrs)) = self.candidates.poll_dial(now, ties, among)
+        {
+            self.dials.push(dial(self.inner.clone(), whom, addrs));
+        }
+    }
+
+    /// Whom to dial with so many sessions, those under way counted.
+    fn wanted(&self, sessions: usize) -> Option<Among> {
+        let wishes = &self.inner.wishes;
+        if sessions < wishes.least() {
+            Some(Among::All)
+        } else if wishes.is_keeping() && sessions < wishes.most() {
+            Some(Among::Unmet)
+        } else {
+            None
+        }
+    }
+
     /// Tells those who wait where nobody is left to try.
     fn give_up(&self, now: Instant, ties: &Ties) {
         if let Some(callers) = self.callers
@@ -177,15 +196,16 @@ impl Keeper {
                 .all(|search| search.is_exhausted(now, patience))
     }
 
-    fn wake_at(&self, now: Instant, ties: &Ties, is_wanted: bool) -> Option<Instant> {
-        if !is_wanted {
-            return None;
+    fn wake_at(&self, now: Instant, ties: &Ties, sessions: usize) -> Option<Instant> {
+        let among = self.wanted(sessions)?;
+        let dial = (self.candidates.dialing() < candidates::MAX_DIALS)
+            .then(|| self.candidates.poll_timeout(ties, among))
+            .flatten();
+        if among == Among::Unmet {
+            return dial.map(|at| at.max(now + LEAST_PAUSE));
         }
         let searches = self.searches.iter().filter_map(Search::poll_timeout);
         let patience = self.callers.map(|_| now + self.inner.timeouts.search);
-        let dial = (self.candidates.dialing() < candidates::MAX_DIALS)
-            .then(|| self.candidates.poll_timeout(ties))
-            .flatten();
         let next = searches.chain(patience).chain(dial).min();
         next.map(|at| at.max(now + LEAST_PAUSE))
     }

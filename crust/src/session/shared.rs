@@ -159,6 +159,10 @@ impl Shared {
     }
 
     /// Queues a control message, if there is room.
+    #[cfg_attr(
+        not(feature = "gossip"),
+        allow(dead_code, reason = "gossip alone has a channel so far")
+    )]
     pub(crate) fn try_control(&self, channel: u8, message: Bytes) -> bool {
         let queued = self.control.push(channel, message);
         if queued {

@@ -266,4 +266,4 @@ fn unshare(script: &str) -> Command {
 const INSIDE: &str = "CRUST_LAB";
 /// A node under load answers later than at once.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(200);

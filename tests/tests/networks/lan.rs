@@ -20,7 +20,7 @@ fn sixteen_machines_on_a_lan_find_each_other() {
             let known = within(Duration::from_secs(10), "all 15 known to each", || {
                 hosts.iter_mut().all(|host| host.count("found") == 15)
             });
-            println!("5 sessions each after {sessions:.1?}, all known {known:.1?} later");
+            eprintln!("5 sessions each after {sessions:.1?}, all known {known:.1?} later");
         },
     );
 }
@@ -46,7 +46,7 @@ fn two_machines_meet_within_a_second_and_again_when_one_moves() {
             let again = within(Duration::from_secs(3), "found at its new address", || {
                 third.count("sessions") == 2
             });
-            println!("met after {met:.2?}, and again {again:.2?} after a move");
+            eprintln!("met after {met:.2?}, and again {again:.2?} after a move");
         },
     );
 }

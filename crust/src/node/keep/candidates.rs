@@ -53,6 +53,14 @@ pub(crate) enum Dialed {
     Oneself,
 }
 
+/// Of whom somebody is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Among {
+    All,
+    /// Contacts where nobody ever answered: addresses that nobody has a name for.
+    Unmet,
+}
+
 /// Where the node has sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Ties {
@@ -86,8 +94,16 @@ impl Candidates {
         }
     }
 
-    /// Somebody to dial now, if there is anybody.
-    pub(crate) fn poll_dial(&mut self, now: Instant, ties: &Ties) -> Option<(Whom, Vec<Addr>)> {
+    /// Somebody to dial now, if there is anybody: any candidate, or a contact that was never met alone.
+    ///
+    /// Contacts are to be met once whatever sessions there are: two parts of a network that started apart, each content
+    /// with itself, would never hear of each other.
+    pub(crate) fn poll_dial(
+        &mut self,
+        now: Instant,
+        ties: &Ties,
+        among: Among,
+    ) -> Option<(Whom, Vec<Addr>)> {
         if self.dialing >= MAX_DIALS {
             return None;
         }
@@ -95,6 +111,7 @@ impl Candidates {
         let mut random = self.random;
         for (whom, candidate) in &self.all {
             if !candidate.is_due(now)
+                || (among == Among::Unmet && candidate.is_met(whom))
                 || candidate.peer == Some(self.own)
                 || candidate.is_tied(whom, ties)
             {
@@ -160,9 +177,10 @@ impl Candidates {
     }
 
     /// When [`Candidates::poll_dial`] may have somebody again, without anything having happened.
-    pub(crate) fn poll_timeout(&self, ties: &Ties) -> Option<Instant> {
+    pub(crate) fn poll_timeout(&self, ties: &Ties, among: Among) -> Option<Instant> {
         self.all
             .iter()
+            .filter(|(whom, candidate)| among == Among::All || !candidate.is_met(whom))
             .filter(|(whom, candidate)| !candidate.dialing && !candidate.is_tied(whom, ties))
             .filter(|(_, candidate)| candidate.peer != Some(self.own))
             .map(|(_, candidate)| candidate.not_before.unwrap_or(candidate.heard_at))
@@ -227,6 +245,10 @@ impl Candidate {
             dialing: false,
             heard_at: now,
         }
+    }
+
+    const fn is_met(&self, whom: &Whom) -> bool {
+        matches!(whom, Whom::Peer(_)) || self.peer.is_some()
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -315,8 +337,12 @@ mod tests {
         for number in 1..=40 {
             candidates.handle_found(now, &found(number, &format!("tcp://192.0.{number}.1:1")));
         }
-        let dialed: HashSet<_> =
-            std::iter::from_fn(|| candidates.poll_dial(now, &ties).map(|(whom, _)| whom)).collect();
+        let dialed: HashSet<_> = std::iter::from_fn(|| {
+            candidates
+                .poll_dial(now, &ties, Among::All)
+                .map(|(whom, _)| whom)
+        })
+        .collect();
         assert_eq!(dialed.len(), MAX_DIALS);
     }
 
@@ -324,9 +350,9 @@ mod tests {
     fn node_itself_is_never_dialed_again() {
         let (mut candidates, now, ties) = candidates();
         candidates.handle_found(now, &found(255, "tcp://192.0.2.1:1"));
-        assert_eq!(candidates.poll_dial(now, &ties), None);
+        assert_eq!(candidates.poll_dial(now, &ties, Among::All), None);
         candidates.handle_found(now, &found(0, "tcp://192.0.2.1:1"));
-        let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+        let (whom, _) = candidates.poll_dial(now, &ties, Among::All).unwrap();
         candidates.handle_dialed(now, &whom, Dialed::Oneself);
         let own = Ties {
             peers: [peer(255)].into(),
@@ -334,8 +360,8 @@ mod tests {
         };
         let later = now + Duration::from_secs(10_000);
         candidates.handle_found(later, &found(0, "tcp://192.0.2.1:1"));
-        assert_eq!(candidates.poll_dial(later, &own), None);
-        assert_eq!(candidates.poll_timeout(&ties), None);
+        assert_eq!(candidates.poll_dial(later, &own, Among::All), None);
+        assert_eq!(candidates.poll_timeout(&ties, Among::All), None);
     }
 
     #[test]
@@ -344,10 +370,10 @@ mod tests {
         candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
         let mut waits = Vec::new();
         for _ in 0..14 {
-            let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+            let (whom, _) = candidates.poll_dial(now, &ties, Among::All).unwrap();
             candidates.handle_dialed(now, &whom, Dialed::Failed);
-            assert_eq!(candidates.poll_dial(now, &ties), None);
-            let at = candidates.poll_timeout(&ties).unwrap();
+            assert_eq!(candidates.poll_dial(now, &ties, Among::All), None);
+            let at = candidates.poll_timeout(&ties, Among::All).unwrap();
             waits.push(at - now);
             now = at;
         }
@@ -361,14 +387,14 @@ mod tests {
         let (mut candidates, now, ties) = candidates();
         candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
         for _ in 0..5 {
-            let at = candidates.poll_timeout(&ties).unwrap();
-            let (whom, _) = candidates.poll_dial(at, &ties).unwrap();
+            let at = candidates.poll_timeout(&ties, Among::All).unwrap();
+            let (whom, _) = candidates.poll_dial(at, &ties, Among::All).unwrap();
             candidates.handle_dialed(at, &whom, Dialed::Failed);
         }
         candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
-        assert_eq!(candidates.poll_dial(now, &ties), None);
+        assert_eq!(candidates.poll_dial(now, &ties, Among::All), None);
         candidates.handle_found(now, &found(1, "tcp://198.51.100.1:1"));
-        let (_, addrs) = candidates.poll_dial(now, &ties).unwrap();
+        let (_, addrs) = candidates.poll_dial(now, &ties, Among::All).unwrap();
         assert_eq!(addrs[0].to_string(), "tcp://198.51.100.1:1");
         assert_eq!(addrs.len(), 2);
     }
@@ -381,7 +407,7 @@ mod tests {
         }
         candidates.handle_found(now, &found(21, "tcp://198.51.100.1:1"));
         ties.prefixes.insert("192.0.2.0/24".parse().unwrap(), 1);
-        let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+        let (whom, _) = candidates.poll_dial(now, &ties, Among::All).unwrap();
         assert_eq!(whom, Whom::Peer(peer(21)));
     }
 
@@ -389,22 +415,36 @@ mod tests {
     fn who_has_a_session_is_not_dialed() {
         let (mut candidates, now, mut ties) = candidates();
         candidates.handle_found(now, &found(0, "tcp://192.0.2.1:1"));
-        let (whom, _) = candidates.poll_dial(now, &ties).unwrap();
+        let (whom, _) = candidates.poll_dial(now, &ties, Among::All).unwrap();
         candidates.handle_dialed(now, &whom, Dialed::Connected(peer(1)));
         ties.peers.insert(peer(1));
-        assert_eq!(candidates.poll_dial(now, &ties), None);
+        assert_eq!(candidates.poll_dial(now, &ties, Among::All), None);
         ties.peers.clear();
         candidates.handle_ended(now, peer(1), Ended::Lost);
-        assert_eq!(candidates.poll_dial(now, &ties), None);
+        assert_eq!(candidates.poll_dial(now, &ties, Among::All), None);
         let later = now + FIRST_WAIT * 2;
-        assert!(candidates.poll_dial(later, &ties).is_some());
+        assert!(candidates.poll_dial(later, &ties, Among::All).is_some());
+    }
+
+    #[test]
+    fn contact_is_met_though_there_are_sessions_enough() {
+        let (mut candidates, now, ties) = candidates();
+        candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
+        assert_eq!(candidates.poll_dial(now, &ties, Among::Unmet), None);
+        candidates.handle_found(now, &found(0, "tcp://192.0.2.2:1"));
+        let (contact, _) = candidates.poll_dial(now, &ties, Among::Unmet).unwrap();
+        candidates.handle_dialed(now, &contact, Dialed::Failed);
+        let at = candidates.poll_timeout(&ties, Among::Unmet).unwrap();
+        assert!(candidates.poll_dial(at, &ties, Among::Unmet).is_some());
+        candidates.handle_dialed(at, &contact, Dialed::Connected(peer(2)));
+        assert_eq!(candidates.poll_timeout(&ties, Among::Unmet), None);
     }
 
     #[test]
     fn candidates_are_bounded_and_the_worst_go_first() {
         let (mut candidates, now, ties) = candidates();
         candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
-        let (good, _) = candidates.poll_dial(now, &ties).unwrap();
+        let (good, _) = candidates.poll_dial(now, &ties, Among::All).unwrap();
         candidates.handle_dialed(now, &good, Dialed::Connected(peer(1)));
         for number in 0..2 * u32::try_from(MAX_CANDIDATES).unwrap() {
             let [a, b, c, d] = number.to_be_bytes();

@@ -1,13 +1,13 @@
 //! What the rest of the node tells the task that keeps it connected, and hears from it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     ops::RangeInclusive,
     sync::Mutex,
     task::{Context, Poll},
 };
 
-use crust_core::PeerId;
+use crust_core::{FoundPeer, PeerId};
 
 use crate::{
     error::{Attempt, SearchReport},
@@ -28,6 +28,8 @@ struct State {
     waiting: usize,
     /// Sessions that ended since the task last looked.
     ended: HashMap<PeerId, Ended>,
+    /// Peers that were heard of beside the discoveries.
+    found: VecDeque<FoundPeer>,
     /// What was tried since the first of those who wait came.
     attempts: Vec<Attempt>,
     /// Callers that ever came, and how many of them there was nothing left to try for.
@@ -105,6 +107,23 @@ impl Wishes {
         let task = state.change();
         drop(state);
         wake_all(task);
+    }
+
+    /// A peer told of another. Beyond [`MAX_FOUND`] the oldest are forgotten.
+    pub(crate) fn on_found(&self, found: FoundPeer) {
+        let mut state = lock(&self.state);
+        if state.found.len() == MAX_FOUND {
+            state.found.pop_front();
+        }
+        state.found.push_back(found);
+        let task = state.change();
+        drop(state);
+        wake_all(task);
+    }
+
+    /// For the task: who was heard of.
+    pub(crate) fn take_found(&self) -> VecDeque<FoundPeer> {
+        std::mem::take(&mut lock(&self.state).found)
     }
 
     /// A session began.
@@ -192,5 +211,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// As many as several peers tell at once; the task takes them when it has its turn.
+const MAX_FOUND: usize = 256;
 /// Attempts told of: more say nothing more.
 const MAX_ATTEMPTS: usize = 256;
