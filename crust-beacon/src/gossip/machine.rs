@@ -11,7 +11,7 @@ use crust_core::{Addr, PeerId, PeerRecord, RecordError, SignedRecord, Verifier};
 
 use super::{
     breach::Breach,
-    candidate::{Candidate, MAX_LIFETIME, read_again},
+    candidate::{Candidate, MAX_LIFETIME, PATIENCES, read_again},
     dice::Dice,
     digest::Digest,
     exchange::{Input, Known, Output},
@@ -70,7 +70,7 @@ impl Machine {
         let own = self.gate.check_own(signed, at)?;
         let lifetime = Duration::from_millis(own.record.expires.saturating_sub(at.unix_ms));
         let is_withdrawn = own.record.addrs.is_empty();
-        let renew_in = self.dice.about(self.renew_every().min(lifetime / MISSED));
+        let renew_in = self.dice.about(lifetime / RENEWALS);
         let renew_at = (!is_withdrawn).then_some(at.now + renew_in.min(MAX_LIFETIME));
         self.renewal.on_signed(own.record.seq, renew_at);
         self.table.set_local(own);
@@ -102,9 +102,7 @@ impl Machine {
         if self.round_at <= at.now {
             self.round_at = at.now + self.dice.about(ROUND);
             self.table.purge(at.unix_ms);
-            if let Some(oldest) = at.now.checked_sub(self.patience()) {
-                self.table.drop_silent(oldest);
-            }
+            self.table.drop_silent(at.now);
             self.send_digests(at.now);
         }
         for (peer, session) in &mut self.sessions {
@@ -171,10 +169,13 @@ impl Machine {
         self.renewal.next_seq(at.unix_ms)
     }
 
-    /// How long this node's record should hold. It is renewed far more often; but clocks differ, and where the last
-    /// renewals are lost, old news is better than none.
+    /// How long this node's record should hold: 15 minutes in a network of a hundred, 25 hours in one of ten thousand.
+    ///
+    /// It is renewed sixty times in it, and its peer held to be dead when three of those are missing; but clocks differ,
+    /// and a record must hold under each of them.
     pub fn lifetime(&self) -> Duration {
-        LIFETIME.max(self.renew_every() * MISSED)
+        let patience = self.renew_every() * MISSED;
+        patience.saturating_mul(PATIENCES).min(MAX_LIFETIME)
     }
 
     /// Between two records of this node: longer in a large network, so that renewing takes a share of the bandwidth
@@ -182,11 +183,6 @@ impl Machine {
     fn renew_every(&self) -> Duration {
         let records = u32::try_from(self.table.len()).unwrap_or(u32::MAX);
         RENEW_PER_RECORD.saturating_mul(records).max(LEAST_RENEW)
-    }
-
-    /// How long a peer may be silent before it is held to be dead.
-    fn patience(&self) -> Duration {
-        self.renew_every() * MISSED
     }
 
     /// What was done so far, in numbers.
@@ -273,9 +269,8 @@ impl Machine {
 
     /// Cheap checks first; a signature is checked only of what would be taken.
     fn on_record(&mut self, peer: PeerId, told: Told, at: Moment) -> Result<(), Refusal> {
-        let age = Duration::from_secs(told.age_s.into());
         let candidate = self.gate.read(told, at)?;
-        if age > self.patience() {
+        if candidate.age(at.now) >= candidate.patience() {
             return Err(Refusal::Ignored(Ignored::Silent));
         }
         match self.table.check(&candidate.record, &peer) {
@@ -356,12 +351,12 @@ const FANOUT: usize = 3;
 /// So many renewals may be lost before a peer is held to be dead.
 const MISSED: u32 = 3;
 
-/// A peer that vanishes is known to be gone within half a minute in a small network. Its records are 300 bytes each: of a
-/// hundred peers, 3 KB/s over all sessions.
-const LEAST_RENEW: Duration = Duration::from_secs(10);
+/// Renewals in a lifetime.
+const RENEWALS: u32 = MISSED * PATIENCES;
 
-/// From 167 records on renewals become rarer: 5 KB/s over all sessions, however many there are.
-const RENEW_PER_RECORD: Duration = Duration::from_millis(60);
+/// A peer that vanishes is known to be gone within 50 s in a network of a hundred, round and way included.
+const LEAST_RENEW: Duration = Duration::from_secs(15);
 
-/// Long enough for clocks that differ by some minutes.
-const LIFETIME: Duration = Duration::from_secs(900);
+/// From a hundred records on renewals become rarer, so that they take half of what a session may carry though all of them
+/// pass through it, as in a chain: 150 bytes each.
+const RENEW_PER_RECORD: Duration = Duration::from_millis(150);

@@ -164,10 +164,10 @@ impl Table {
         self.on_proven(peer);
     }
 
-    /// Holds to be dead whoever has made no record since `oldest`; who is connected is not.
-    pub(super) fn drop_silent(&mut self, oldest: Instant) {
+    /// Holds to be dead whoever has renewed no record for too long; who is connected is not.
+    pub(super) fn drop_silent(&mut self, now: Instant) {
         let entries = self.entries.iter();
-        let silent = entries.filter(|(_, entry)| entry.made_at < oldest);
+        let silent = entries.filter(|(_, entry)| entry.silent_at <= now);
         let silent: Vec<_> = silent.map(|(peer, _)| *peer).collect();
         for peer in &silent {
             self.forget(peer);
@@ -330,6 +330,7 @@ impl Table {
     }
 
     fn put(&mut self, candidate: Candidate, source: PeerId, prefixes: Vec<Prefix>, known: Marks) {
+        let silent_at = candidate.made_at + candidate.patience();
         let Candidate {
             record,
             signed,
@@ -349,6 +350,7 @@ impl Table {
             seq: record.seq,
             expires: record.expires,
             made_at,
+            silent_at,
             place,
             prefixes,
             known,

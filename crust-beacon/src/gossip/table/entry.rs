@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub(super) expires: u64,
     /// When it was made, by this node's clock.
     pub(super) made_at: Instant,
+    /// From when on its peer is held to be dead.
+    pub(super) silent_at: Instant,
     pub(super) place: Place,
     pub(super) prefixes: Vec<Prefix>,
     /// The sessions whose peers have it, or were sent it.
