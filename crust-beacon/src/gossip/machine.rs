@@ -144,7 +144,7 @@ impl Machine {
 
     /// The first record of another node that came after version `floor`; 0 for the first of all.
     pub fn next_after(&self, floor: u64, at: Moment) -> Option<Known> {
-        let entry = self.table.next_after(floor, at.unix_ms)?;
+        let entry = self.table.next_after(floor, at)?;
         let signed = entry.signed().clone();
         Some(Known {
             record: read_again(&signed),

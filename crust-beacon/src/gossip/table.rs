@@ -21,7 +21,9 @@ use self::{
     slots::{Marks, Slots},
 };
 pub(super) use self::{entry::Entry, slots::Slot};
-use super::{candidate::Candidate, digest::Digest, ignored::Ignored, wire::record_len};
+use super::{
+    candidate::Candidate, digest::Digest, ignored::Ignored, moment::Moment, wire::record_len,
+};
 
 /// The records a node knows, its own included.
 ///
@@ -225,11 +227,12 @@ impl Table {
     }
 
     /// The first record of another node that came after `floor`.
-    pub(super) fn next_after(&self, floor: u64, unix_ms: u64) -> Option<&Entry> {
+    pub(super) fn next_after(&self, floor: u64, at: Moment) -> Option<&Entry> {
         let mut others = self.index.oldest_first(floor);
         others.find_map(|peer| {
             let entry = self.entries.get(peer)?;
-            (*peer != self.local && entry.is_live(unix_ms)).then_some(entry)
+            let is_known = entry.is_live(at.unix_ms) && entry.silent_at > at.now;
+            (*peer != self.local && is_known).then_some(entry)
         })
     }
 

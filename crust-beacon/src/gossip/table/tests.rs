@@ -98,7 +98,16 @@ fn expired_record_is_not_handed_on_before_it_leaves() {
     table.insert(candidate(8, NOW_MS), &toy_peer(1)).unwrap();
     assert_eq!(table.unknown_to(slot, 0, NOW_MS + 599_999).count(), 1);
     assert_eq!(table.unknown_to(slot, 0, NOW_MS + 600_000).count(), 0);
-    assert!(table.next_after(0, NOW_MS + 600_000).is_none());
+    let later = Moment {
+        now: crust_core::rt::now(),
+        unix_ms: NOW_MS + 600_000,
+    };
+    assert!(table.next_after(0, later).is_none());
+    let silent = Moment {
+        now: later.now + std::time::Duration::from_secs(46),
+        unix_ms: NOW_MS,
+    };
+    assert!(table.next_after(0, silent).is_none());
 }
 
 #[test]
