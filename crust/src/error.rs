@@ -18,6 +18,16 @@ pub enum StartError {
     /// An address could not be listened on.
     #[error("could not listen")]
     Listen(#[from] TransportError),
+    /// The range of sessions to keep has nothing in it.
+    #[error(
+        "a node cannot keep {least} to {most} sessions; the first is to be the smaller, and the second not 0"
+    )]
+    Keep {
+        /// At least so many.
+        least: usize,
+        /// At most so many.
+        most: usize,
+    },
     /// There is no transport: the facade was built without any, and none was given.
     #[error("there is no transport; turn a feature on (tcp) or give one to the builder")]
     NoTransport,
@@ -192,14 +202,16 @@ pub enum AttemptError {
 impl AttemptError {
     /// Whether it says something about the address, and not about this node alone.
     pub(crate) const fn tells_of_the_address(&self) -> bool {
-        !matches!(
-            self,
-            Self::Blocked
-                | Self::Ended(DisconnectReason::Limit)
-                | Self::Limit
-                | Self::Oneself
-                | Self::Transport(TransportError::Unsupported { .. })
-        )
+        match self {
+            Self::Blocked | Self::Ended(DisconnectReason::Limit) | Self::Limit | Self::Oneself => {
+                false
+            }
+            Self::Transport(error) => matches!(
+                error,
+                TransportError::Refused { .. } | TransportError::TimedOut { .. }
+            ),
+            _ => true,
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Event {
     },
     /// A discovery found a peer: told once for each of the two. Nothing is proven yet.
     ///
-    /// Of these, at most 256 wait for a reader of events; one that falls behind misses the oldest.
+    /// While 128 notices wait for a reader of events, further ones of these are left out.
     Discovered {
         /// Who it is said to be.
         peer: PeerId,

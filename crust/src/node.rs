@@ -16,7 +16,9 @@ pub(crate) mod inner;
 pub(crate) mod keep;
 mod keyring;
 mod random;
+pub(crate) mod refusals;
 pub(crate) mod registry;
+pub(crate) mod room;
 pub(crate) mod tasks;
 
 use std::{

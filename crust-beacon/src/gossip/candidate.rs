@@ -30,7 +30,12 @@ impl Candidate {
         if record.expires > unix_ms.saturating_add(MAX_LIFETIME_MS + MAX_SKEW_MS) {
             return Err(Unfit::Untimely(Ignored::TooLongLived));
         }
-        let age = Duration::from_secs(told.age_s.into());
+        // Nobody makes it younger than its date does, but for clocks that differ.
+        let least_ms = unix_ms.saturating_sub(record.seq.saturating_add(MAX_SKEW_MS));
+        let age = Duration::from_millis(told.age_ms.into()).max(Duration::from_millis(least_ms));
+        if age >= patience(&record) {
+            return Err(Unfit::Untimely(Ignored::Silent));
+        }
         Ok(Self {
             record,
             signed,
@@ -41,19 +46,18 @@ impl Candidate {
 
     /// How long its peer may be silent before it is held to be dead.
     pub(super) fn patience(&self) -> Duration {
-        let lifetime_ms = self.record.expires.saturating_sub(self.record.seq);
-        (Duration::from_millis(lifetime_ms) / PATIENCES).max(LEAST_PATIENCE)
-    }
-
-    /// How old it is, as far as is known.
-    pub(super) fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.made_at)
+        patience(&self.record)
     }
 
     /// Whether its peer signed it: some 70 µs.
     pub(super) fn is_signed(&self, verifier: &dyn Verifier) -> bool {
         self.signed.verify(verifier, 0).is_ok()
     }
+}
+
+fn patience(record: &PeerRecord) -> Duration {
+    let lifetime_ms = record.expires.saturating_sub(record.seq);
+    (Duration::from_millis(lifetime_ms) / PATIENCES).max(LEAST_PATIENCE)
 }
 
 /// Reads a record that was read before: one of a table.
@@ -109,7 +113,7 @@ mod tests {
             now: crust_core::rt::now(),
             unix_ms: NOW_MS,
         };
-        Candidate::read(Told { record, age_s: 0 }, at)
+        Candidate::read(Told { record, age_ms: 0 }, at)
     }
 
     fn read(seq: u64, expires: u64) -> Result<Candidate, Unfit> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use crust_core::{Addr, PeerId, PeerRecord, RecordError, SignedRecord, Verifier};
+use crust_core::{Addr, PeerId, RecordError, SignedRecord, Verifier};
 
 use super::{
     breach::Breach,
@@ -270,14 +270,11 @@ impl Machine {
     /// Cheap checks first; a signature is checked only of what would be taken.
     fn on_record(&mut self, peer: PeerId, told: Told, at: Moment) -> Result<(), Refusal> {
         let candidate = self.gate.read(told, at)?;
-        if candidate.age(at.now) >= candidate.patience() {
-            return Err(Refusal::Ignored(Ignored::Silent));
-        }
         match self.table.check(&candidate.record, &peer) {
             Ok(()) => {}
             Err(Ignored::Own) => return self.on_own(&candidate, at),
             Err(ignored) => {
-                self.on_told(&peer, &candidate.record, at.now);
+                self.on_told(&peer, &candidate, at.now);
                 return Err(Refusal::Ignored(ignored));
             }
         }
@@ -296,8 +293,11 @@ impl Machine {
         Err(Refusal::Ignored(Ignored::Own))
     }
 
-    fn on_told(&mut self, peer: &PeerId, record: &PeerRecord, now: Instant) {
-        if self.table.on_told(record, peer)
+    fn on_told(&mut self, peer: &PeerId, candidate: &Candidate, now: Instant) {
+        let Candidate {
+            record, made_at, ..
+        } = candidate;
+        if self.table.on_told(record, *made_at, peer)
             && let Some(session) = self.sessions.get_mut(peer)
         {
             session.on_outdated(now);

@@ -100,12 +100,23 @@ impl Table {
     }
 
     /// Learns from a record that `teller` has it, or has an older one; true where it should be sent ours therefore.
-    pub(super) fn on_told(&mut self, record: &PeerRecord, teller: &PeerId) -> bool {
+    ///
+    /// Of two ages of one record the lower holds, so that who makes a record look old hides nobody.
+    pub(super) fn on_told(
+        &mut self,
+        record: &PeerRecord,
+        made_at: Instant,
+        teller: &PeerId,
+    ) -> bool {
         let slot = self.slots.of(teller);
         let (Some(slot), Some(entry)) = (slot, self.entries.get_mut(&record.peer)) else {
             return false;
         };
         let is_current = record.seq >= entry.seq;
+        if record.seq == entry.seq && made_at > entry.made_at {
+            entry.silent_at += made_at - entry.made_at;
+            entry.made_at = made_at;
+        }
         entry.known.set(slot, is_current);
         !is_current
     }
@@ -172,7 +183,10 @@ impl Table {
         let silent = entries.filter(|(_, entry)| entry.silent_at <= now);
         let silent: Vec<_> = silent.map(|(peer, _)| *peer).collect();
         for peer in &silent {
-            self.forget(peer);
+            // Not forgotten: whoever tells the same record with a lower age knows better.
+            if *peer != self.local && !self.slots.has(peer) {
+                self.remove(peer);
+            }
         }
     }
 

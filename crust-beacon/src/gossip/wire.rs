@@ -27,14 +27,14 @@ pub enum Message {
 pub struct Told {
     /// The record.
     pub record: SignedRecord,
-    /// Seconds since it was made; 65,535 for whatever is older.
-    pub age_s: u16,
+    /// Milliseconds since it was made, rounded up, so that it grows no younger on its way.
+    pub age_ms: u32,
 }
 
 impl Message {
     /// Records that were made just now.
     pub fn records(records: impl IntoIterator<Item = SignedRecord>) -> Self {
-        let told = |record| Told { record, age_s: 0 };
+        let told = |record| Told { record, age_ms: 0 };
         Self::Records(records.into_iter().map(told).collect())
     }
 
@@ -90,7 +90,7 @@ pub(super) fn record_len(record: &SignedRecord) -> usize {
 }
 
 /// Bytes before each record: its length and age.
-const RECORD_HEADER_LEN: usize = 4;
+const RECORD_HEADER_LEN: usize = 6;
 
 /// Bytes of a message before its records.
 pub(super) const HEADER_LEN: usize = 2;
@@ -133,21 +133,21 @@ fn records(mut body: &[u8]) -> Result<Message, WireError> {
 
 fn take(body: &mut &[u8]) -> Result<Told, WireError> {
     let len = body.try_get_u16().map_err(|_| WireError::CutOff)?.into();
-    let age_s = body.try_get_u16().map_err(|_| WireError::CutOff)?;
+    let age_ms = body.try_get_u32().map_err(|_| WireError::CutOff)?;
     if !(MIN_RECORD_LEN..=MAX_RECORD_LEN).contains(&len) {
         return Err(WireError::RecordLen(len));
     }
     let (record, rest) = body.split_at_checked(len).ok_or(WireError::CutOff)?;
     *body = rest;
     let record = codec::decode::<_, MAX_RECORD_LEN>(record)?;
-    Ok(Told { record, age_s })
+    Ok(Told { record, age_ms })
 }
 
 fn put(told: &Told, bytes: &mut BytesMut) {
     let encoded = encoded(&told.record);
     let len = u16::try_from(encoded.len()).expect("the longest record has 1,092 bytes");
     bytes.put_u16(len);
-    bytes.put_u16(told.age_s);
+    bytes.put_u32(told.age_ms);
     bytes.put_slice(&encoded);
 }
 
@@ -189,8 +189,8 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_told()(record in any_record(), age_s: u16) -> Told {
-            Told { record, age_s }
+        fn any_told()(record in any_record(), age_ms: u32) -> Told {
+            Told { record, age_ms }
         }
     }
 
@@ -245,11 +245,11 @@ mod tests {
         assert_eq!(decode(&short), Err(WireError::FilterLen(7)));
         let long = [&[VERSION, DIGEST][..], &[0; 8 + 15_001]].concat();
         assert_eq!(decode(&long), Err(WireError::FilterLen(15_001)));
-        let short = [VERSION, RECORDS, 0, 100, 0, 0];
+        let short = [VERSION, RECORDS, 0, 100, 0, 0, 0, 0];
         assert_eq!(decode(&short), Err(WireError::RecordLen(100)));
-        let long = [VERSION, RECORDS, 4, 69, 0, 0];
+        let long = [VERSION, RECORDS, 4, 69, 0, 0, 0, 0];
         assert_eq!(decode(&long), Err(WireError::RecordLen(1_093)));
-        let cut = [VERSION, RECORDS, 0, 101, 0, 0, 1];
+        let cut = [VERSION, RECORDS, 0, 101, 0, 0, 0, 0, 1];
         assert_eq!(decode(&cut), Err(WireError::CutOff));
     }
 

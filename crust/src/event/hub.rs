@@ -48,6 +48,13 @@ impl Hub {
         wake_all(readers);
     }
 
+    /// A discovery found somebody. Left out where many notices wait: the others matter more.
+    pub(crate) fn notify_discovered(&self, event: Event) {
+        if lock(&self.state).notices.len() < MAX_NOTICES / 2 {
+            self.notify(event);
+        }
+    }
+
     /// Something about the node itself. Beyond [`MAX_NOTICES`] unread ones the oldest is dropped: they count together.
     pub(crate) fn notify(&self, event: Event) {
         let mut state = lock(&self.state);

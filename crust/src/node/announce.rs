@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crust_core::{Addr, Announcement, rt};
+use crust_core::{Addr, Announcement, PeerRecord, rt};
 
 use crate::{
     error::chain,
@@ -13,12 +13,16 @@ use crate::{
 pub(crate) async fn announce(inner: Arc<Inner>, _running: Running) {
     let mut announced: Option<Vec<Addr>> = None;
     loop {
-        let addrs: Vec<_> = endpoints(&inner.listening)
+        let mut endpoints = endpoints(&inner.listening);
+        // As many as a record has; those that the whole world can dial first.
+        endpoints.sort_by_key(|endpoint| endpoint.external.is_none());
+        let addrs: Vec<_> = endpoints
             .into_iter()
             .map(|endpoint| endpoint.local)
+            .take(PeerRecord::MAX_ADDRS)
             .collect();
+        inner.finders.on_interfaces();
         if announced.as_ref() != Some(&addrs) {
-            inner.finders.on_addresses(&addrs);
             tell(&inner, &addrs).await;
             announced = Some(addrs);
         }
@@ -27,14 +31,23 @@ pub(crate) async fn announce(inner: Arc<Inner>, _running: Running) {
 }
 
 async fn tell(inner: &Inner, addrs: &[Addr]) {
-    let announcement = Announcement {
+    let announcement = |addrs: &[Addr]| Announcement {
         peer: inner.id,
         addrs: addrs.to_vec(),
     };
-    for discovery in &inner.discoveries {
-        if let Err(error) = discovery.announce(&announcement).await {
-            tracing::warn!(discovery = discovery.name(), error = %chain(&error), "not announced");
-        }
+    // What is bound, for each link has addresses of its own, those included that mean nothing elsewhere.
+    let mut results = vec![
+        inner
+            .finders
+            .announce(&announcement(&inner.listening))
+            .await,
+    ];
+    for discovery in &inner.announcing {
+        let announced = discovery.announce(&announcement(addrs)).await;
+        results.push(announced.map_err(|error| (discovery.name(), error)));
+    }
+    for (discovery, error) in results.into_iter().filter_map(Result::err) {
+        tracing::warn!(discovery, error = %chain(&error), "not announced");
     }
 }
 

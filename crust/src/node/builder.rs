@@ -207,6 +207,14 @@ impl NodeBuilder {
     /// Dropping the future leaves nothing behind but an identity file that may have been made.
     pub async fn start(self) -> Result<Node, StartError> {
         check_schemes(&self.transports)?;
+        if let Some(keep) = self
+            .keep
+            .as_ref()
+            .filter(|keep| keep.is_empty() || *keep.end() == 0)
+        {
+            let (least, most) = (*keep.start(), *keep.end());
+            return Err(StartError::Keep { least, most });
+        }
         let listeners = self.listeners().await?;
         let identity = match self.identity {
             Source::Fresh => Identity::generate(),
@@ -228,6 +236,8 @@ impl NodeBuilder {
             if gossip {
                 finders.start_gossip(inner.clone(), &switchboard, &identity);
             }
+            let mut announcing = finders.announcing();
+            announcing.extend(self.discoveries.iter().cloned());
             let mut discoveries = finders.discoveries();
             discoveries.extend(self.discoveries);
             Inner::new(Parts {
@@ -236,6 +246,7 @@ impl NodeBuilder {
                 timeouts: self.timeouts.clamped(),
                 transports: self.transports,
                 discoveries,
+                announcing,
                 finders,
                 keep: self.keep,
                 listening: listeners

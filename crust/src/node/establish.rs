@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crust_core::{Addr, Connection, PeerId, rt};
+use crust_core::{Addr, Connection, PeerId, Role, rt};
 
 use crate::{
     clock,
@@ -12,6 +12,7 @@ use crate::{
         inner::Inner,
         keyring::{Keyring, Opening, protocol, shake_hands},
         registry::Admission,
+        room::Living,
     },
     reason::{CloseCode, DisconnectReason},
     session::{
@@ -37,6 +38,7 @@ pub(crate) struct Established {
     pub(crate) driver: Box<Driver>,
     /// Frames that came with the last record.
     pub(crate) first: Vec<u8>,
+    pub(crate) living: Living,
 }
 
 /// Why it becomes nothing.
@@ -65,7 +67,7 @@ pub(crate) async fn establish(
 ) -> Result<Established, EstablishError> {
     let limit = inner.timeouts.handshake;
     let agreed = clock::timeout(limit, agree(inner, connection, opening)).await;
-    let (keyring, shared, window, first) =
+    let (keyring, shared, window, first, living) =
         agreed.ok_or(AttemptError::HandshakeTimeout { limit })??;
     let liveness = Liveness::new(inner.timeouts.lost, opening.role, keyring.rtt, rt::now());
     let assembly = Assembly::new(inner.limits.max_message, inner.window());
@@ -75,31 +77,36 @@ pub(crate) async fn establish(
         shared,
         driver: Box::new(driver),
         first,
+        living,
     })
 }
 
-/// Tells a peer that this node has as many sessions as it is to keep, and whom else to ask: a node that everybody is told
-/// of must not be a dead end.
-pub(crate) async fn refuse_for_want_of_room(
+/// Finds room for a session with the peer that has proven itself, or tells it that there is none.
+///
+/// A peer that has a session finds room for another: which of the two stays is settled later.
+async fn find_room(
     inner: &Inner,
-    connection: Connection,
+    keyring: &mut Keyring,
     opening: Opening,
-) -> EstablishError {
-    let refused = async {
-        let mut keyring = shake_hands(inner, connection, opening).await?;
-        let contacts = contacts::encode(&inner.finders.contacts(MAX_CONTACTS));
+) -> Result<Living, AttemptError> {
+    let wanted = opening.pinned || inner.registry.session(&keyring.peer).is_some();
+    if let Some(living) = inner.room.enter(wanted) {
+        return Ok(living);
+    }
+    if opening.role == Role::Listener
+        && let Some(contacts) = inner
+            .refusals
+            .take(rt::now(), || inner.finders.contacts(MAX_CONTACTS))
+    {
+        // Whoever is told of this node by everybody must not meet a dead end.
         let contacts = Frame::Control {
             channel: Channel::Contacts as u8,
             data: &contacts,
         };
         keyring.send(&contacts).await?;
         keyring.refuse(CloseCode::Limit).await;
-        Ok::<_, AttemptError>(())
-    };
-    match clock::timeout(inner.timeouts.handshake, refused).await {
-        Some(Err(error)) => error.into(),
-        _ => AttemptError::Limit.into(),
     }
+    Err(AttemptError::Limit)
 }
 
 /// Everything that needs the other side. Gives the window that it opens, and the frames that came with its last word.
@@ -107,12 +114,12 @@ async fn agree(
     inner: &Inner,
     connection: Connection,
     opening: Opening,
-) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>), EstablishError> {
-    let (mut keyring, ours, theirs, rest) = meet(inner, connection, opening).await?;
+) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>, Living), EstablishError> {
+    let (mut keyring, ours, theirs, rest, living) = meet(inner, connection, opening).await?;
     inner.on_told(keyring.peer, &theirs.addrs);
     let shared = share(inner, &keyring, opening, &ours, &theirs);
     let first = settle(inner, &mut keyring, &shared, &theirs, rest).await?;
-    Ok((keyring, shared, theirs.window, first))
+    Ok((keyring, shared, theirs.window, first, living))
 }
 
 /// Handshake and hellos.
@@ -120,12 +127,13 @@ async fn meet(
     inner: &Inner,
     connection: Connection,
     opening: Opening,
-) -> Result<(Keyring, Hello, Hello, Vec<u8>), EstablishError> {
+) -> Result<(Keyring, Hello, Hello, Vec<u8>, Living), EstablishError> {
     let mut keyring = shake_hands(inner, connection, opening).await?;
     if keyring.peer == inner.id {
         return Err(AttemptError::Oneself.into());
     }
     refuse_if_blocked(inner, &mut keyring).await?;
+    let living = find_room(inner, &mut keyring, opening).await?;
     let closing = inner.registry.session(&keyring.peer);
     if let Some(closing) = closing.filter(|session| session.is_closing()) {
         // The hello tells the peer that it has ended; until then the peer would take this connection for a duplicate.
@@ -138,6 +146,7 @@ async fn meet(
     let mut record = keyring.record().await?;
     if let Some(Ok(Frame::Control { channel, data })) = Frames::new(&record).next()
         && channel == Channel::Contacts as u8
+        && opening.role == Role::Dialer
     {
         inner.on_contacts(&contacts::decode(data).map_err(protocol)?);
         record = keyring.record().await?;
@@ -149,7 +158,7 @@ async fn meet(
         _ => return Err(protocol("the first frame is no hello").into()),
     };
     let rest = frames.rest().to_vec();
-    Ok((keyring, ours, theirs, rest))
+    Ok((keyring, ours, theirs, rest, living))
 }
 
 /// Settles that this connection carries the session. Gives the frames that follow.

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use crust_core::{Addr, Discovery, SignedRecord};
+use crust_core::{Announcement, Discovery, DiscoveryError, SignedRecord};
 use crust_crypto::{Identity, NetworkKey};
 
 #[cfg(any(feature = "beacon", feature = "bootstrap"))]
 use crust_crypto::Ed25519Verifier;
+#[cfg(feature = "bootstrap")]
+use {
+    crate::sync::lock, crust_bootstrap::PeerCache, crust_core::Contact, std::path::PathBuf,
+    std::sync::Mutex,
+};
 #[cfg(feature = "gossip")]
 use {
     crate::{
@@ -21,8 +26,6 @@ use {
 };
 #[cfg(feature = "beacon")]
 use {crust_beacon::Beacon, crust_crypto::NetworkSealer, std::net::IpAddr};
-#[cfg(feature = "bootstrap")]
-use {crust_bootstrap::PeerCache, crust_core::Contact, std::path::PathBuf};
 
 /// Which of them a node is to have.
 #[derive(Debug, Default)]
@@ -80,6 +83,9 @@ pub(crate) struct Finders {
     pub(crate) beacon: Option<Arc<Beacon>>,
     #[cfg(feature = "gossip")]
     pub(crate) gossip: Option<Arc<Gossip>>,
+    /// The networks that the cache knows this machine to be in.
+    #[cfg(feature = "bootstrap")]
+    prefixes: Mutex<Vec<ipnet::IpNet>>,
 }
 
 impl Finders {
@@ -101,6 +107,8 @@ impl Finders {
             beacon: wanted.lan.map(|lan| start_beacon(lan, identity, network)),
             #[cfg(feature = "gossip")]
             gossip: None,
+            #[cfg(feature = "bootstrap")]
+            prefixes: Mutex::default(),
         }
     }
 
@@ -116,6 +124,42 @@ impl Finders {
         let events = switchboard.open(Channel::Gossip);
         let gossip = Gossip::start(line, events, identity.clone(), Ed25519Verifier);
         self.gossip = Some(Arc::new(gossip));
+    }
+
+    /// Announces on the LAN what is bound: the beacon knows which address each link has.
+    #[cfg_attr(
+        not(feature = "beacon"),
+        expect(clippy::unused_async, reason = "the beacon is told")
+    )]
+    pub(crate) async fn announce(
+        &self,
+        bound: &Announcement,
+    ) -> Result<(), (&'static str, DiscoveryError)> {
+        let _ = bound;
+        #[cfg(feature = "beacon")]
+        if let Some(beacon) = &self.beacon {
+            let announced = beacon.announce(bound).await;
+            return announced.map_err(|error| (beacon.name(), error));
+        }
+        Ok(())
+    }
+
+    /// Those that are told where this node is by the addresses that mean something elsewhere too.
+    pub(crate) fn announcing(&self) -> Vec<Arc<dyn Discovery>> {
+        #[cfg(feature = "gossip")]
+        if let Some(gossip) = &self.gossip {
+            return vec![gossip.clone()];
+        }
+        Vec::new()
+    }
+
+    /// The node has a session with somebody, or has none any more.
+    pub(crate) fn set_online(&self, online: bool) {
+        let _ = online;
+        #[cfg(feature = "bootstrap")]
+        if let Some(cache) = &self.cache {
+            cache.set_online(online);
+        }
     }
 
     /// As discoveries, in the order in which they are asked.
@@ -140,12 +184,17 @@ impl Finders {
         discoveries
     }
 
-    /// The addresses of this machine's interfaces have changed, or the node has just begun.
-    pub(crate) fn on_addresses(&self, addrs: &[Addr]) {
-        let _ = addrs;
+    /// Looks at the networks that this machine is in now.
+    pub(crate) fn on_interfaces(&self) {
         #[cfg(feature = "bootstrap")]
         if let Some(cache) = &self.cache {
-            cache.set_lans(super::endpoints::prefixes());
+            let prefixes = super::endpoints::prefixes();
+            let mut known = lock(&self.prefixes);
+            if *known == prefixes {
+                return;
+            }
+            known.clone_from(&prefixes);
+            cache.set_lans(prefixes);
         }
         #[cfg(all(feature = "beacon", feature = "bootstrap"))]
         if let (Some(cache), Some(beacon)) = (&self.cache, &self.beacon) {

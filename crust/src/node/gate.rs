@@ -18,8 +18,6 @@ use crate::{event::AbuseKind, node::config::Limits};
 #[derive(Debug)]
 pub(crate) struct Gate {
     limits: Limits,
-    /// Sessions beyond which there are only those that the application asks for.
-    most: usize,
     blocked_peers: HashSet<PeerId>,
     blocked_nets: HashSet<IpNet>,
     handshakes: Counts,
@@ -31,9 +29,6 @@ pub(crate) struct Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
     Handshake,
-    /// A session that the application did not ask for: a peer began it, or the node to keep itself connected.
-    Kept,
-    /// A session that the application asked for.
     Session,
 }
 
@@ -77,9 +72,8 @@ pub(crate) struct Offence {
 }
 
 impl Gate {
-    pub(crate) fn new(limits: Limits, most: usize) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            most: most.min(limits.sessions),
             limits,
             blocked_peers: HashSet::new(),
             blocked_nets: HashSet::new(),
@@ -116,13 +110,9 @@ impl Gate {
                 limits.handshakes_per_address,
                 limits.handshakes_per_prefix,
             ),
-            Slot::Kept | Slot::Session => (
+            Slot::Session => (
                 &mut self.sessions,
-                if slot == Slot::Kept {
-                    self.most
-                } else {
-                    limits.sessions
-                },
+                limits.sessions,
                 limits.sessions_per_address,
                 limits.sessions_per_prefix,
             ),
@@ -134,7 +124,6 @@ impl Gate {
     pub(crate) const fn has_room(&self, slot: Slot) -> bool {
         match slot {
             Slot::Handshake => self.handshakes.total < self.limits.handshakes,
-            Slot::Kept => self.sessions.total < self.most,
             Slot::Session => self.sessions.total < self.limits.sessions,
         }
     }
@@ -143,7 +132,7 @@ impl Gate {
     pub(crate) fn release(&mut self, slot: Slot, ip: Option<IpAddr>) {
         match slot {
             Slot::Handshake => self.handshakes.release(ip),
-            Slot::Kept | Slot::Session => self.sessions.release(ip),
+            Slot::Session => self.sessions.release(ip),
         }
     }
 
@@ -347,7 +336,7 @@ mod tests {
             handshakes_per_prefix: 3,
             ..Limits::default()
         };
-        (Gate::new(limits, usize::MAX), crust_core::rt::now())
+        (Gate::new(limits), crust_core::rt::now())
     }
 
     fn ip(text: &str) -> Option<IpAddr> {

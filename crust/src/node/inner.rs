@@ -31,12 +31,14 @@ use crate::{
         book::Book,
         config::{Limits, Timeouts},
         endpoints,
-        establish::{EstablishError, Established, establish, refuse_for_want_of_room},
+        establish::{EstablishError, Established, establish},
         finders::Finders,
         gate::{Gate, Refusal, Slot},
         keep::wishes::Wishes,
         keyring::Opening,
+        refusals::Refusals,
         registry::Registry,
+        room::{Living, Room},
         tasks::{Running, Tasks},
     },
     reason::DisconnectReason,
@@ -59,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) timeouts: Timeouts,
     pub(crate) transports: Vec<Arc<dyn Transport>>,
     pub(crate) discoveries: Vec<Arc<dyn Discovery>>,
+    /// Those of them that are told where this node is; the beacon hears of it otherwise.
+    pub(crate) announcing: Vec<Arc<dyn Discovery>>,
     pub(crate) finders: Finders,
     pub(crate) wishes: Wishes,
     pub(crate) registry: Registry,
@@ -69,6 +73,10 @@ pub(crate) struct Inner {
     /// Where the node listens, as bound.
     pub(crate) listening: Vec<Addr>,
     gate: Mutex<Gate>,
+    /// Room for the sessions that are to be kept.
+    pub(crate) room: Room,
+    /// What those are told who find none.
+    pub(crate) refusals: Refusals,
     book: Mutex<Book>,
     counters: Counters,
     tokens: AtomicU64,
@@ -105,6 +113,7 @@ pub(crate) struct Parts {
     pub(crate) timeouts: Timeouts,
     pub(crate) transports: Vec<Arc<dyn Transport>>,
     pub(crate) discoveries: Vec<Arc<dyn Discovery>>,
+    pub(crate) announcing: Vec<Arc<dyn Discovery>>,
     pub(crate) finders: Finders,
     pub(crate) keep: Option<RangeInclusive<usize>>,
     pub(crate) listening: Vec<Addr>,
@@ -121,13 +130,16 @@ impl Inner {
             id,
             instance: parts.seed[0],
             keys: parts.keys,
-            gate: Mutex::new(Gate::new(parts.limits.clone(), most)),
+            gate: Mutex::new(Gate::new(parts.limits.clone())),
+            room: Room::new(most),
+            refusals: Refusals::default(),
             switchboard: parts.switchboard,
             budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
             timeouts: parts.timeouts,
             transports: parts.transports,
             discoveries: parts.discoveries,
+            announcing: parts.announcing,
             finders: parts.finders,
             wishes: Wishes::new(parts.keep),
             registry: Registry::new(id),
@@ -175,30 +187,22 @@ impl Inner {
             Role::Dialer => None,
             Role::Listener => ip_of(connection.remote_addr()),
         };
-        let slot = if opening.pinned {
-            Slot::Session
-        } else {
-            Slot::Kept
-        };
-        let place = match self.admit(slot, ip) {
-            Ok(place) => place,
-            Err(Refusal::Full) if opening.role == Role::Listener => {
-                return Err(refuse_for_want_of_room(self, connection, opening).await);
-            }
-            Err(_) => return Err(AttemptError::Limit.into()),
-        };
+        let place = self
+            .admit(Slot::Session, ip)
+            .map_err(|_| AttemptError::Limit)?;
         let running = self.tasks.start();
         let Established {
             shared,
             driver,
             first,
+            living,
         } = establish(self, connection, opening).await?;
         shared.hold(Box::new(place));
         self.wishes.on_begun();
         self.switchboard.on_up(shared.peer, shared.names.connection);
         let task = self
             .clone()
-            .run(shared.clone(), driver.run(first), ip, running);
+            .run(shared.clone(), driver.run(first), ip, (living, running));
         // Blocked as it was let in: a block cuts what is registered, so whoever is registered later looks for it.
         if self.is_blocked_peer(&shared.peer) || self.is_blocked_addr(&shared.remote) {
             shared.order(Order::Cut(DisconnectReason::Blocked));
@@ -213,7 +217,7 @@ impl Inner {
         shared: Arc<Shared>,
         driver: impl Future<Output = DisconnectReason>,
         ip: Option<IpAddr>,
-        running: Running,
+        held: (Living, Running),
     ) {
         tracing::info!(peer = %shared.peer, remote = %shared.remote, role = %shared.role, "session up");
         let registered = Registered {
@@ -222,6 +226,8 @@ impl Inner {
         };
         let reason = driver.await;
         drop(registered);
+        let (living, running) = held;
+        drop(living);
         self.wishes.on_ended(shared.peer, (&reason).into());
         tracing::info!(peer = %shared.peer, reason = reason.name(), "session down");
         if let DisconnectReason::Protocol { .. } = &reason {

@@ -73,6 +73,8 @@ pub(crate) async fn keep(inner: Arc<Inner>, _running: Running) {
     loop {
         keeper.act(rt::now());
         poll_fn(|cx| keeper.poll(cx)).await;
+        // A discovery that never has to wait must not keep others from their turn.
+        rt::yield_now().await;
     }
 }
 
@@ -93,7 +95,10 @@ struct Keeper {
 
 impl Keeper {
     fn new(inner: Arc<Inner>) -> Self {
+        inner.wishes.begin();
         let now = rt::now();
+        // Until there is a session, failures may be this machine's own.
+        inner.finders.set_online(false);
         let search = |discovery: &Arc<_>| Search::new(Arc::clone(discovery), now);
         Self {
             candidates: Candidates::new(inner.id, inner.instance),
@@ -136,6 +141,9 @@ impl Keeper {
                 .iter_mut()
                 .for_each(|search| search.hurry(now));
         }
+        if self.had_sessions == is_alone {
+            self.inner.finders.set_online(!is_alone);
+        }
         self.had_sessions = !is_alone;
         self.callers = callers;
     }
@@ -154,19 +162,27 @@ impl Keeper {
     }
 
     fn dial(&mut self, now: Instant, sessions: usize, ties: &Ties) {
-        while let Some(among) = self.wanted(sessions + self.candidates.dialing())
+        while let Some(among) = self.wanted(sessions)
             && let Some((whom, addrs)) = self.candidates.poll_dial(now, ties, among)
         {
             self.dials.push(dial(self.inner.clone(), whom, addrs));
         }
     }
 
-    /// Whom to dial with so many sessions, those under way counted.
+    /// Whom to dial one more of with so many sessions: as many at a time as are missing. Whoever has none dials a few at
+    /// least, for most of those that are remembered may be gone.
     fn wanted(&self, sessions: usize) -> Option<Among> {
         let wishes = &self.inner.wishes;
-        if sessions < wishes.least() {
-            Some(Among::All)
-        } else if wishes.is_keeping() && sessions < wishes.most() {
+        let dialing = self.candidates.dialing();
+        let missing = wishes.least().saturating_sub(sessions);
+        if missing > 0 {
+            let at_once = if sessions == 0 {
+                missing.max(FEW)
+            } else {
+                missing
+            };
+            (dialing < at_once).then_some(Among::All)
+        } else if wishes.is_keeping() && sessions + dialing < wishes.most() {
             Some(Among::Unmet)
         } else {
             None
@@ -197,14 +213,14 @@ impl Keeper {
     }
 
     fn wake_at(&self, now: Instant, ties: &Ties, sessions: usize) -> Option<Instant> {
-        let among = self.wanted(sessions)?;
-        let dial = (self.candidates.dialing() < candidates::MAX_DIALS)
-            .then(|| self.candidates.poll_timeout(ties, among))
-            .flatten();
-        if among == Among::Unmet {
-            return dial.map(|at| at.max(now + LEAST_PAUSE));
-        }
-        let searches = self.searches.iter().filter_map(Search::poll_timeout);
+        let among = self.wanted(sessions);
+        let has_room = self.candidates.dialing() < candidates::MAX_DIALS;
+        let dial = among
+            .filter(|_| has_room)
+            .and_then(|among| self.candidates.poll_timeout(ties, among));
+        let is_wanted = sessions < self.inner.wishes.least();
+        let searches = self.searches.iter().filter(|_| is_wanted);
+        let searches = searches.filter_map(Search::poll_timeout);
         let patience = self.callers.map(|_| now + self.inner.timeouts.search);
         let next = searches.chain(patience).chain(dial).min();
         next.map(|at| at.max(now + LEAST_PAUSE))
@@ -254,7 +270,9 @@ impl Keeper {
         let source = found.source;
         if self.told.get(&(peer, source)).is_none() {
             self.told.insert((peer, source), ());
-            self.inner.hub.notify(Event::Discovered { peer, source });
+            self.inner
+                .hub
+                .notify_discovered(Event::Discovered { peer, source });
         }
     }
 
@@ -306,10 +324,11 @@ fn ties(sessions: &[Arc<Shared>]) -> Ties {
 /// Ends what is more than `most`: first those over which the application has said least, of these the youngest. What the
 /// application dialed or pinned stays.
 fn drop_surplus(mut sessions: Vec<Arc<Shared>>, most: usize) {
+    sessions.retain(|session| !session.is_closing());
     let Some(surplus @ 1..) = sessions.len().checked_sub(most) else {
         return;
     };
-    sessions.retain(|session| !session.is_pinned() && !session.is_closing());
+    sessions.retain(|session| !session.is_pinned());
     sessions.sort_by_key(|session| {
         let stats = session.counters.stats();
         let age = std::cmp::Reverse(session.began_at);
@@ -326,13 +345,17 @@ fn drop_surplus(mut sessions: Vec<Arc<Shared>>, most: usize) {
 impl From<&DisconnectReason> for Ended {
     fn from(reason: &DisconnectReason) -> Self {
         match reason {
-            DisconnectReason::Closed | DisconnectReason::Blocked => Self::Unwanted,
+            DisconnectReason::Blocked
+            | DisconnectReason::Closed
+            | DisconnectReason::ClosedByPeer { .. } => Self::Unwanted,
             DisconnectReason::Limit => Self::Full,
             _ => Self::Lost,
         }
     }
 }
 
+/// Dials at a time of a node that has no session, though fewer are wanted.
+const FEW: usize = 4;
 /// Finds taken from one search before the next has its turn.
 const TURN: usize = 64;
 /// Peers of which it is known that the application heard of them.

@@ -195,13 +195,17 @@ impl Keyring {
 
     /// Says no, as far as one attempt goes.
     pub(crate) async fn refuse(&mut self, code: CloseCode) {
+        let mut unread = [0; 64];
         let said = async {
             self.send(&Frame::Close {
                 code: code as u8,
                 text: b"",
             })
             .await?;
-            self.connection.close().await.map_err(lost)
+            self.connection.close().await.map_err(lost)?;
+            // What is not read when a socket closes makes it reset the connection, and the refusal would be lost.
+            while self.connection.read(&mut unread[..]).await.map_err(lost)? > 0 {}
+            Ok::<_, AttemptError>(())
         };
         let _ = clock::timeout(REFUSAL_TIMEOUT, said).await;
     }
@@ -225,4 +229,4 @@ pub(crate) fn protocol(detail: impl ToString) -> AttemptError {
 /// Room for the longest handshake message; most hellos fit too.
 const READ_LEN: usize = 512;
 /// A refusal is a courtesy.
-const REFUSAL_TIMEOUT: Duration = Duration::from_millis(200);
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(500);

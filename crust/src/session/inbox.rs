@@ -81,7 +81,9 @@ impl Inbox {
     pub(crate) fn push(&self, messages: &mut Vec<Message>) {
         let mut back = lock(&self.back);
         if back.given_up {
-            messages.clear();
+            let dropped = messages.drain(..);
+            let dropped: u64 = dropped.map(|message| cost(message.data.len())).sum();
+            self.consumed.fetch_add(dropped, Ordering::AcqRel);
             return;
         }
         back.messages.extend(messages.drain(..));

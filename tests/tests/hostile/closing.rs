@@ -99,7 +99,7 @@ fn close_returns_in_its_time_where_the_peer_reads_nothing() {
         {
             sent += 1;
         }
-        assert!(sent > 4);
+        assert!(sent > 1);
         let started_at = rt::now();
         soon(session.close("bye")).await;
         let elapsed = rt::now() - started_at;

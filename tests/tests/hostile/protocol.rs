@@ -104,7 +104,7 @@ fn second_hello_or_confirmation_ends_the_session() {
 fn unknown_frame_that_may_not_be_ignored_ends_the_session() {
     record_ends_the_session([0x3f], "frame kind 0x3f is unknown");
     record_ends_the_session([0x00], "frame kind 0x00 is unknown");
-    record_ends_the_session([0x7f], "frame kind 0x7f is unknown");
+    record_ends_the_session([0x20], "frame kind 0x20 is unknown");
 }
 
 #[test]
@@ -112,6 +112,7 @@ fn cut_off_frame_ends_the_session() {
     record_ends_the_session([0x04, 1, 2], "a frame is cut off");
     record_ends_the_session([0x5b, 0xff], "a frame is cut off");
     record_ends_the_session([0x80], "a frame is cut off");
+    record_ends_the_session([0x7f], "a frame is cut off");
 }
 
 #[test]
@@ -190,6 +191,19 @@ fn unknown_frame_that_may_be_ignored_is() {
         let mut scene = Scene::new().await;
         let mut attacker = scene.attacker_with_session().await;
         let record = [vec![0x99, 2, 7, 7], message(b"hello")].concat();
+        attacker.send(&record).await.unwrap();
+        assert_eq!(scene.told().await, "message hello");
+        assert_eq!(scene.node.sessions().len(), 2);
+        scene.end().await;
+    });
+}
+
+#[test]
+fn control_message_of_a_channel_that_nobody_opened_is_ignored() {
+    run(async {
+        let mut scene = Scene::new().await;
+        let mut attacker = scene.attacker_with_session().await;
+        let record = [vec![0x7f, 2, 7, 7, 0x60, 1, 7], message(b"hello")].concat();
         attacker.send(&record).await.unwrap();
         assert_eq!(scene.told().await, "message hello");
         assert_eq!(scene.node.sessions().len(), 2);

@@ -52,7 +52,7 @@ impl Entry {
         let age = now.saturating_duration_since(self.made_at);
         Told {
             record: self.signed.clone(),
-            age_s: u16::try_from(age.as_secs()).unwrap_or(u16::MAX),
+            age_ms: u32::try_from(age.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX),
         }
     }
 

@@ -313,11 +313,19 @@ fn what_a_peer_has_is_not_sent_to_it() {
             .unwrap();
     }
     let unknown = |table: &Table| table.unknown_to(slot, 0, NOW_MS).count();
-    assert!(!table.on_told(&candidate(5, NOW_MS).record, &toy_peer(1)));
+    assert!(!table.on_told(
+        &candidate(5, NOW_MS).record,
+        crust_core::rt::now(),
+        &toy_peer(1)
+    ));
     assert_eq!(unknown(&table), 2);
     table.on_sent(&toy_peer(6), slot, true);
     assert_eq!(unknown(&table), 1);
-    assert!(table.on_told(&candidate(5, NOW_MS - 1).record, &toy_peer(1)));
+    assert!(table.on_told(
+        &candidate(5, NOW_MS - 1).record,
+        crust_core::rt::now(),
+        &toy_peer(1)
+    ));
     assert_eq!(unknown(&table), 2);
     table.on_digest(slot, &table.digest(1), 0, toy_peer(6));
     assert_eq!(unknown(&table), 0);
@@ -342,4 +350,23 @@ fn what_was_sent_and_is_lacking_is_sent_again_but_not_all_at_once() {
     assert_eq!(unknown(&table), 10);
     table.on_digest(slot, &empty, 100, toy_peer(90));
     assert_eq!(unknown(&table), 10 + MAX_REPAIRS);
+}
+
+#[test]
+fn of_two_ages_of_one_record_the_lower_holds() {
+    let mut table = table([1, 2]);
+    let now = crust_core::rt::now();
+    let minute = std::time::Duration::from_secs(60);
+    let mut old = candidate(5, NOW_MS);
+    old.made_at = now - minute / 2;
+    let record = old.record.clone();
+    table.insert(old, &toy_peer(1)).unwrap();
+    assert!(!table.on_told(&record, now, &toy_peer(2)));
+    assert!(!table.on_told(&record, now - minute, &toy_peer(1)));
+    table.drop_silent(now + minute * 2 / 3);
+    assert_eq!(table.len(), 1);
+    table.drop_silent(now + minute);
+    assert_eq!(table.len(), 0);
+    // It is not forgotten: who tells it with a lower age is believed.
+    assert_eq!(table.check(&record, &toy_peer(2)), Ok(()));
 }

@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows two nodes in this process that meet and talk: start here
+    /// Shows nodes in this process that meet, talk and find each other: start here
     Demo(demo::DemoArgs),
     /// Runs a node: finds peers and connects to them, sends and prints messages
     #[command(after_help = node::AFTER_HELP)]

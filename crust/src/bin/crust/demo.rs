@@ -31,11 +31,14 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     title("How fast it goes, in one process");
     measure_rtt(&near).await?;
     measure_throughput(&near, &far, args.seconds).await?;
-    title("Alice hangs up");
+    title("Carol knows one address, and nobody's name");
+    let carol = join(&alice).await?;
+    title("Alice hangs up on Bob");
     near.close("that was all").await;
     row("Bob hears", far.closed().await);
-    alice.shutdown().await;
-    bob.shutdown().await;
+    for node in [alice, bob, carol] {
+        node.shutdown().await;
+    }
 
     title("Now between two terminals, or two machines");
     out::line(format!("  {}", out::paint(out::BOLD, "crust node")));
@@ -75,6 +78,24 @@ async fn meet(alice: &Node, bob: &Node) -> Result<(Session, Session), Failure> {
     row("sealed with", near.cipher());
     pause().await;
     Ok((near, far))
+}
+
+/// A third node, which finds its network through a contact.
+async fn join(alice: &Node) -> Result<Node, Failure> {
+    let contact = Contact::from(alice.listening()[0].clone());
+    let loopback = "tcp://127.0.0.1:0".parse().expect("it is an address");
+    let builder = Node::builder().listen(loopback).contacts([contact]);
+    let carol = builder.start().await?;
+    let started_at = rt::now();
+    let session = carol.bootstrap().await?;
+    let took = units::micros((rt::now() - started_at).as_secs_f64() * 1e6);
+    row("asked at", session.remote_addr());
+    row(
+        "found",
+        format!("{:#}…, who is Alice, in {took}", session.peer()),
+    );
+    pause().await;
+    Ok(carol)
 }
 
 async fn talk(alice: &Session, bob: &Session) -> Result<(), Failure> {

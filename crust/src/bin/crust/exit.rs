@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode};
 
-use crust::{ConnectError, SendError, StartError};
+use crust::{BootstrapError, ConnectError, SendError, StartError};
 
 /// Why the command did not do what it was asked for.
 #[derive(Debug)]
@@ -51,6 +51,15 @@ impl From<Exit> for ExitCode {
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
+        Self {
+            exit: Exit::NotReached,
+            text: sentence(&error),
+        }
+    }
+}
+
+impl From<BootstrapError> for Failure {
+    fn from(error: BootstrapError) -> Self {
         Self {
             exit: Exit::NotReached,
             text: sentence(&error),

@@ -19,6 +19,8 @@ pub(crate) struct Candidates {
     own: PeerId,
     all: HashMap<Whom, Candidate>,
     dialing: usize,
+    /// How many were heard of.
+    heard: u64,
     random: u64,
 }
 
@@ -33,12 +35,17 @@ pub(crate) enum Whom {
 
 #[derive(Debug)]
 struct Candidate {
+    /// Counts those heard of: the lower, the earlier.
+    number: u64,
     addrs: Vec<Addr>,
     /// Who answered there, where that was not said.
     peer: Option<PeerId>,
     failures: u32,
     not_before: Option<Instant>,
     dialing: bool,
+    /// The application ended the last session with it, here or there.
+    unwanted: bool,
+    connected_at: Option<Instant>,
     heard_at: Instant,
 }
 
@@ -61,6 +68,9 @@ pub(crate) enum Among {
     Unmet,
 }
 
+/// Failures and neighbours of its network, then when it was heard of, and chance: the lowest is dialed.
+type Rank = ((u32, usize), (u64, u64));
+
 /// Where the node has sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Ties {
@@ -75,6 +85,7 @@ impl Candidates {
             own,
             all: HashMap::new(),
             dialing: 0,
+            heard: 0,
             random: seed,
         }
     }
@@ -107,7 +118,7 @@ impl Candidates {
         if self.dialing >= MAX_DIALS {
             return None;
         }
-        let mut best: Option<((u32, usize, u64), &Whom)> = None;
+        let mut best: Option<(Rank, &Whom)> = None;
         let mut random = self.random;
         for (whom, candidate) in &self.all {
             if !candidate.is_due(now)
@@ -117,7 +128,13 @@ impl Candidates {
             {
                 continue;
             }
-            let rank = (candidate.failures, candidate.crowd(ties), next(&mut random));
+            // Those found first come first, a few at a time in no order: nodes that are told the same must not all dial
+            // the same.
+            let turn = candidate.number / TOGETHER;
+            let rank = (
+                (candidate.failures, candidate.crowd(ties)),
+                (turn, next(&mut random)),
+            );
             if best.as_ref().is_none_or(|(least, _)| rank < *least) {
                 best = Some((rank, whom));
             }
@@ -141,36 +158,29 @@ impl Candidates {
         match dialed {
             Dialed::Connected(peer) => {
                 candidate.peer = Some(peer);
-                candidate.failures = 0;
                 candidate.not_before = None;
+                candidate.unwanted = false;
+                candidate.connected_at = Some(now);
             }
-            Dialed::Failed => candidate.on_failed(now, jitter),
-            Dialed::Full => {
-                candidate.failures = candidate.failures.max(1);
-                candidate.not_before = Some(now + jittered(FULL_WAIT, jitter));
-            }
+            Dialed::Failed => candidate.on_failed(now, FIRST_WAIT, jitter),
+            Dialed::Full => candidate.on_failed(now, FULL_WAIT, jitter),
             Dialed::Oneself => candidate.peer = Some(self.own),
         }
     }
 
-    /// A session with `peer` ended.
+    /// A session with `peer` ended. One that was soon over counts as a failure.
     pub(crate) fn handle_ended(&mut self, now: Instant, peer: PeerId, ended: Ended) {
-        let wait = match ended {
-            Ended::Unwanted => LONGEST_WAIT,
-            Ended::Full => FULL_WAIT,
-            Ended::Lost => FIRST_WAIT,
-        };
         for (whom, candidate) in &mut self.all {
             if *whom == Whom::Peer(peer) || candidate.peer == Some(peer) {
                 let jitter = next(&mut self.random);
-                candidate.not_before = Some(now + jittered(wait, jitter));
+                candidate.on_ended(now, ended, jitter);
             }
         }
     }
 
-    /// Everything begins anew: who failed may be tried at once.
+    /// Everything begins anew: who failed may be tried at once, but for those that are not wanted.
     pub(crate) fn hurry(&mut self) {
-        for candidate in self.all.values_mut() {
+        for candidate in self.all.values_mut().filter(|it| !it.unwanted) {
             candidate.failures = 0;
             candidate.not_before = None;
         }
@@ -206,7 +216,12 @@ impl Candidates {
         if !self.all.contains_key(&whom) {
             self.make_room();
         }
-        let candidate = self.all.entry(whom).or_insert_with(|| Candidate::new(now));
+        self.heard += 1;
+        let number = self.heard;
+        let candidate = self
+            .all
+            .entry(whom)
+            .or_insert_with(|| Candidate::new(now, number));
         candidate.heard_at = now;
         for addr in addrs.iter().take(MAX_ADDRS).rev() {
             if !candidate.addrs.contains(addr) {
@@ -218,7 +233,7 @@ impl Candidates {
         candidate.addrs.truncate(MAX_ADDRS);
     }
 
-    /// The one that failed most goes, and of those the one that was heard of longest ago.
+    /// Of those that were never met the one that failed most goes, and of those the one that was heard of longest ago.
     fn make_room(&mut self) {
         if self.all.len() < MAX_CANDIDATES {
             return;
@@ -227,7 +242,10 @@ impl Candidates {
             .all
             .iter()
             .filter(|(_, candidate)| !candidate.dialing)
-            .max_by_key(|(whom, c)| (c.failures, std::cmp::Reverse(c.heard_at), *whom))
+            .max_by_key(|(whom, c)| {
+                let age = std::cmp::Reverse(c.heard_at);
+                (c.peer.is_none(), c.failures, age, *whom)
+            })
             .map(|(whom, _)| whom.clone());
         if let Some(worst) = worst {
             self.all.remove(&worst);
@@ -236,13 +254,16 @@ impl Candidates {
 }
 
 impl Candidate {
-    const fn new(now: Instant) -> Self {
+    const fn new(now: Instant, number: u64) -> Self {
         Self {
+            number,
             addrs: Vec::new(),
             peer: None,
             failures: 0,
             not_before: None,
             dialing: false,
+            unwanted: false,
+            connected_at: None,
             heard_at: now,
         }
     }
@@ -274,8 +295,20 @@ impl Candidate {
             .unwrap_or_default()
     }
 
-    fn on_failed(&mut self, now: Instant, jitter: u64) {
-        let doubled = FIRST_WAIT.saturating_mul(1 << self.failures.min(16));
+    fn on_ended(&mut self, now: Instant, ended: Ended, jitter: u64) {
+        let lasted = self.connected_at.take();
+        let lasted = lasted.is_some_and(|at| now.saturating_duration_since(at) >= LASTING);
+        self.failures = if lasted { 0 } else { self.failures };
+        self.unwanted = ended == Ended::Unwanted;
+        match ended {
+            Ended::Unwanted => self.not_before = Some(now + jittered(LONGEST_WAIT, jitter)),
+            Ended::Full => self.on_failed(now, FULL_WAIT, jitter),
+            Ended::Lost => self.on_failed(now, FIRST_WAIT, jitter),
+        }
+    }
+
+    fn on_failed(&mut self, now: Instant, first: Duration, jitter: u64) {
+        let doubled = first.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(now + jittered(doubled.min(LONGEST_WAIT), jitter));
     }
@@ -299,12 +332,16 @@ fn next(state: &mut u64) -> u64 {
 pub(crate) const MAX_DIALS: usize = 16;
 /// Candidates kept; about 2 MiB with four addresses each.
 const MAX_CANDIDATES: usize = 4_096;
+/// Found one after the other and dialed in no order: as many as are dialed at a time.
+const TOGETHER: u64 = 16;
+/// A session of that length shows that the peer is one to keep.
+const LASTING: Duration = Duration::from_secs(30);
 /// Addresses of one candidate: as many as a record has.
 const MAX_ADDRS: usize = 16;
 /// Left alone after the first failure: nodes that start together find each other at the second try.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// Left alone where it had no room.
+/// Left alone the first time it had no room.
 const FULL_WAIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

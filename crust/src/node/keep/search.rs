@@ -77,9 +77,12 @@ impl Search {
 
     /// What it finds; pending while it rests.
     pub(crate) fn poll_found(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<FoundPeer> {
-        while let State::Searching { stream, .. } = &mut self.state {
+        for _ in 0..MAX_ERRORS {
+            let State::Searching { stream, .. } = &mut self.state else {
+                return Poll::Pending;
+            };
             match stream.poll_next_unpin(cx) {
-                Poll::Pending => break,
+                Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(found))) => {
                     self.found += 1;
                     return Poll::Ready(found);
@@ -95,6 +98,10 @@ impl Search {
                 }
             }
         }
+        // It does nothing but fail.
+        self.state = State::Resting {
+            until: now + LONGEST_PAUSE,
+        };
         Poll::Pending
     }
 
@@ -126,4 +133,6 @@ impl fmt::Debug for Search {
 
 /// A search that ends at once, as that of a cache does, is not made again at once.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Errors in a row, without a wait between them, after which a search is left alone.
+const MAX_ERRORS: usize = 64;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -37,6 +37,8 @@ struct State {
     given_up: u64,
     searches: Vec<SearchReport>,
     is_new: bool,
+    /// Whether there is a task that takes what is left here.
+    has_task: bool,
     task: Waiters,
     callers: Waiters,
 }
@@ -44,7 +46,7 @@ struct State {
 /// How a session ended, as far as it matters for dialing that peer again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The application did not want it.
+    /// The application of one side did not want it.
     Unwanted,
     /// The other side had no room.
     Full,
@@ -103,6 +105,9 @@ impl Wishes {
     /// A session ended.
     pub(crate) fn on_ended(&self, peer: PeerId, ended: Ended) {
         let mut state = lock(&self.state);
+        if !state.has_task {
+            return;
+        }
         state.ended.insert(peer, ended);
         let task = state.change();
         drop(state);
@@ -112,6 +117,9 @@ impl Wishes {
     /// A peer told of another. Beyond [`MAX_FOUND`] the oldest are forgotten.
     pub(crate) fn on_found(&self, found: FoundPeer) {
         let mut state = lock(&self.state);
+        if !state.has_task {
+            return;
+        }
         if state.found.len() == MAX_FOUND {
             state.found.pop_front();
         }
@@ -133,6 +141,11 @@ impl Wishes {
         woken.extend(state.callers.take());
         drop(state);
         wake_all(woken);
+    }
+
+    /// For the task: it takes what is left here from now on.
+    pub(crate) fn begin(&self) {
+        lock(&self.state).has_task = true;
     }
 
     /// For the task: waits for something new.
