@@ -62,13 +62,14 @@ impl<C: ControlChannel + ?Sized> ControlChannel for Box<C> {
 
 /// What happens on a [`ControlChannel`], in the order in which it happens.
 ///
-/// Bounded by whoever makes it: where its reader is slow, the sessions with those who send wait. It begins with an
+/// Bounded by whoever makes it: of a peer that sends more than is read, the session ends. It begins with an
 /// [`Up`](ControlEvent::Up) for each session there is, and ends when the node does.
 pub type ControlEvents = BoxStream<'static, ControlEvent>;
 
 /// Something that happened on a [`ControlChannel`].
 ///
-/// For each peer: up, messages, down, and then perhaps up again. An up or down is never left out.
+/// For each peer: up, messages, down, and then perhaps up again. A peer that came and went before it was heard of is not
+/// told of; of others no up or down is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ControlEvent {

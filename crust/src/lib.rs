@@ -31,6 +31,14 @@
 //! and 272 KiB of buffers; idle it holds about 5 KiB. Whoever makes work for nothing is told of in [`Event::Abuse`],
 //! and refused for a while before any cryptography.
 //!
+//! # Finding peers
+//!
+//! A node looks where it is told to: [`NodeBuilder::lan`] on the networks that this machine is in, [`NodeBuilder::cache`] at
+//! the peers of earlier runs, [`NodeBuilder::contacts`] at addresses known beforehand, [`NodeBuilder::gossip`] at what its
+//! peers know, and [`NodeBuilder::discovery`] wherever you like. With [`NodeBuilder::keep`] it stays connected by itself;
+//! [`Node::bootstrap`] waits for the first session, and tells what was tried where there is none. What is found is a rumour
+//! until the peer has proven its key.
+//!
 //! # Transports
 //!
 //! Feature `tcp` (default) brings TCP. A transport of your own implements [`core::Transport`] and goes to
