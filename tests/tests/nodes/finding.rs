@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crust::{
     BootstrapError, ConnectError, DisconnectReason, Event, Identity, Node, Timeouts,
-    core::{DialOutcome, FoundPeer},
+    core::{DialOpts, DialOutcome, FoundPeer, Transport},
 };
 use crust_tests::{Finds, Net, addr, contact, eventually, find, find_addr, run, soon, start};
 
@@ -258,5 +258,54 @@ fn application_hears_once_of_each_peer_that_is_found() {
             }
         }
         assert_eq!(discovered, 1);
+    });
+}
+
+#[test]
+fn range_of_sessions_with_nothing_in_it_is_refused() {
+    run(async {
+        #[expect(clippy::reversed_empty_ranges, reason = "that is what is refused")]
+        for keep in [5..=3, 0..=0] {
+            let error = Net::memory()
+                .builder()
+                .keep(keep)
+                .start()
+                .await
+                .unwrap_err();
+            assert!(error.to_string().contains("cannot keep"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn connections_that_say_nothing_take_no_room() {
+    run(async {
+        let node = start(Net::Tcp.builder().keep(0..=2)).await;
+        let tcp = crust_tcp::TcpTransport::new();
+        let mut silent = Vec::new();
+        for _ in 0..8 {
+            let dial = tcp.dial(&contact(&node).addr, &DialOpts::default());
+            silent.push(soon(dial).await.unwrap());
+        }
+        let peers = [Net::Tcp.node().await, Net::Tcp.node().await];
+        for peer in &peers {
+            soon(peer.connect(contact(&node))).await.unwrap();
+        }
+        drop(silent);
+    });
+}
+
+#[test]
+fn node_without_room_says_so_and_takes_back_who_was_there() {
+    run(async {
+        let net = Net::memory();
+        let (full, other) = (start(net.builder().keep(0..=1)).await, net.node().await);
+        other.connect(contact(&full)).await.unwrap();
+        let newcomer = net.node().await;
+        let error = newcomer.connect(contact(&full)).await.unwrap_err();
+        assert!(error.to_string().contains("over a limit"), "{error}");
+        // Whoever has a session already is let in again: it may have restarted.
+        other.disconnect(&full.id()).await;
+        other.connect(contact(&full)).await.unwrap();
     });
 }
