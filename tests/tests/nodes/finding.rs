@@ -282,10 +282,10 @@ fn connections_that_say_nothing_take_no_room() {
     run(async {
         let node = start(Net::Tcp.builder().keep(0..=2)).await;
         let tcp = crust_tcp::TcpTransport::new();
+        let (addr, opts) = (contact(&node).addr, DialOpts::default());
         let mut silent = Vec::new();
         for _ in 0..8 {
-            let dial = tcp.dial(&contact(&node).addr, &DialOpts::default());
-            silent.push(soon(dial).await.unwrap());
+            silent.push(soon(tcp.dial(&addr, &opts)).await.unwrap());
         }
         let peers = [Net::Tcp.node().await, Net::Tcp.node().await];
         for peer in &peers {
