@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod announce;
+mod begin;
 pub(crate) mod book;
 pub(crate) mod builder;
 pub(crate) mod config;

@@ -207,21 +207,9 @@ impl NodeBuilder {
     /// Dropping the future leaves nothing behind but an identity file that may have been made.
     pub async fn start(self) -> Result<Node, StartError> {
         check_schemes(&self.transports)?;
-        if let Some(keep) = self
-            .keep
-            .as_ref()
-            .filter(|keep| keep.is_empty() || *keep.end() == 0)
-        {
-            let (least, most) = (*keep.start(), *keep.end());
-            return Err(StartError::Keep { least, most });
-        }
+        check_keep(self.keep.as_ref())?;
         let listeners = self.listeners().await?;
-        let identity = match self.identity {
-            Source::Fresh => Identity::generate(),
-            Source::Given(identity) => *identity,
-            Source::File(path) => load(path).await?,
-        };
-        let identity = Arc::new(identity);
+        let identity = Arc::new(self.identity.get().await?);
         #[cfg(feature = "gossip")]
         let gossip = self.wanted.gossip;
         #[cfg_attr(
@@ -257,16 +245,7 @@ impl NodeBuilder {
                 switchboard,
             })
         });
-        let loops = listeners.into_iter().map(|listener| {
-            let running = inner.tasks.start();
-            rt::spawn(accept(inner.clone(), listener, running))
-        });
-        let mut loops: Vec<_> = loops.collect();
-        if !inner.discoveries.is_empty() || inner.wishes.is_keeping() {
-            let running = || inner.tasks.start();
-            loops.push(rt::spawn(announce(inner.clone(), running())));
-            loops.push(rt::spawn(keep(inner.clone(), running())));
-        }
+        let loops = start_loops(&inner, listeners);
         Ok(Node::new(inner, loops))
     }
 
@@ -298,6 +277,30 @@ impl NodeBuilder {
     }
 }
 
+impl Source {
+    async fn get(self) -> Result<Identity, StartError> {
+        match self {
+            Self::Fresh => Ok(Identity::generate()),
+            Self::Given(identity) => Ok(*identity),
+            Self::File(path) => load(path).await,
+        }
+    }
+}
+
+/// What goes on until the node ends, whatever its sessions do.
+fn start_loops(inner: &Arc<Inner>, listeners: Vec<Listener>) -> Vec<rt::Task<()>> {
+    let running = || inner.tasks.start();
+    let accepts = listeners
+        .into_iter()
+        .map(|listener| rt::spawn(accept(inner.clone(), listener, running())));
+    let mut loops: Vec<_> = accepts.collect();
+    if !inner.discoveries.is_empty() || inner.wishes.is_keeping() {
+        loops.push(rt::spawn(announce(inner.clone(), running())));
+        loops.push(rt::spawn(keep(inner.clone(), running())));
+    }
+    loops
+}
+
 async fn load(path: PathBuf) -> Result<Identity, StartError> {
     let loaded = rt::unblock(move || Identity::load_or_create(path)).await;
     Ok(loaded.expect("reading a file does not panic")?)
@@ -326,6 +329,16 @@ fn serves(transports: &[Arc<dyn Transport>], scheme: &str) -> bool {
     transports
         .iter()
         .any(|transport| transport.schemes().contains(&scheme))
+}
+
+fn check_keep(keep: Option<&RangeInclusive<usize>>) -> Result<(), StartError> {
+    match keep {
+        Some(keep) if keep.is_empty() || *keep.end() == 0 => Err(StartError::Keep {
+            least: *keep.start(),
+            most: *keep.end(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn check_schemes(transports: &[Arc<dyn Transport>]) -> Result<(), StartError> {

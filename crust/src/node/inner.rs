@@ -11,8 +11,7 @@ use std::{
 };
 
 use crust_core::{
-    Addr, DialOutcome, Discovery, FoundPeer, PeerId, Role, SignedRecord, Transport, TransportError,
-    rt,
+    Addr, DialOutcome, Discovery, FoundPeer, PeerId, SignedRecord, Transport, TransportError, rt,
 };
 use crust_crypto::{Ed25519Verifier, Keys};
 use futures::{
@@ -24,22 +23,19 @@ use ipnet::IpNet;
 
 use crate::{
     control::Switchboard,
-    error::AttemptError,
     event::{AbuseKind, Event, hub::Hub},
     node::{
         NodeStats,
         book::Book,
         config::{Limits, Timeouts},
         endpoints,
-        establish::{EstablishError, Established, establish},
         finders::Finders,
         gate::{Gate, Refusal, Slot},
         keep::wishes::Wishes,
-        keyring::Opening,
         refusals::Refusals,
         registry::Registry,
-        room::{Living, Room},
-        tasks::{Running, Tasks},
+        room::Room,
+        tasks::Tasks,
     },
     reason::DisconnectReason,
     session::{
@@ -176,69 +172,6 @@ impl Inner {
             .ok_or_else(|| TransportError::Unsupported { addr: addr.clone() })
     }
 
-    /// Makes a session of a connection and runs it in the background.
-    pub(crate) async fn begin(
-        self: &Arc<Self>,
-        connection: crust_core::Connection,
-        opening: Opening,
-    ) -> Result<Arc<Shared>, EstablishError> {
-        // Limits by address are for those who dial us; whom we dial is our own choice.
-        let ip = match opening.role {
-            Role::Dialer => None,
-            Role::Listener => ip_of(connection.remote_addr()),
-        };
-        let place = self
-            .admit(Slot::Session, ip)
-            .map_err(|_| AttemptError::Limit)?;
-        let running = self.tasks.start();
-        let Established {
-            shared,
-            driver,
-            first,
-            living,
-        } = establish(self, connection, opening).await?;
-        shared.hold(Box::new(place));
-        self.wishes.on_begun();
-        self.switchboard.on_up(shared.peer, shared.names.connection);
-        let task = self
-            .clone()
-            .run(shared.clone(), driver.run(first), ip, (living, running));
-        // Blocked as it was let in: a block cuts what is registered, so whoever is registered later looks for it.
-        if self.is_blocked_peer(&shared.peer) || self.is_blocked_addr(&shared.remote) {
-            shared.order(Order::Cut(DisconnectReason::Blocked));
-        }
-        shared.tell_hub();
-        rt::detach(task);
-        Ok(shared)
-    }
-
-    async fn run(
-        self: Arc<Self>,
-        shared: Arc<Shared>,
-        driver: impl Future<Output = DisconnectReason>,
-        ip: Option<IpAddr>,
-        held: (Living, Running),
-    ) {
-        tracing::info!(peer = %shared.peer, remote = %shared.remote, role = %shared.role, "session up");
-        let registered = Registered {
-            inner: &self,
-            shared: &shared,
-        };
-        let reason = driver.await;
-        drop(registered);
-        let (living, running) = held;
-        drop(living);
-        self.wishes.on_ended(shared.peer, (&reason).into());
-        tracing::info!(peer = %shared.peer, reason = reason.name(), "session down");
-        if let DisconnectReason::Protocol { .. } = &reason {
-            self.counters
-                .protocol_errors
-                .fetch_add(1, Ordering::Relaxed);
-            self.on_offence(ip, AbuseKind::Protocol);
-        }
-        drop(running);
-    }
-
     /// Takes a place, or says why there is none.
     pub(crate) fn admit(
         self: &Arc<Self>,
@@ -278,6 +211,14 @@ impl Inner {
         if is_offence {
             self.on_offence(ip, AbuseKind::Handshake);
         }
+    }
+
+    /// A session ended because the peer broke the protocol.
+    pub(crate) fn on_protocol_error(&self, ip: Option<IpAddr>) {
+        self.counters
+            .protocol_errors
+            .fetch_add(1, Ordering::Relaxed);
+        self.on_offence(ip, AbuseKind::Protocol);
     }
 
     fn on_offence(&self, ip: Option<IpAddr>, kind: AbuseKind) {
@@ -406,20 +347,6 @@ impl Inner {
             refused: read(&self.counters.refused),
             protocol_errors: read(&self.counters.protocol_errors),
         }
-    }
-}
-
-/// A session in the registry, for as long as its task runs.
-struct Registered<'a> {
-    inner: &'a Inner,
-    shared: &'a Arc<Shared>,
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        let Shared { peer, names, .. } = &**self.shared;
-        self.inner.switchboard.on_down(*peer, names.connection);
-        self.inner.registry.remove(self.shared);
     }
 }
 
