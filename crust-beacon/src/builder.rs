@@ -82,6 +82,8 @@ impl BeaconBuilder {
 
     /// Uses the loopback interface instead of all others: for tests, and for nodes of one host that nobody else is to
     /// hear.
+    ///
+    /// Of no use on Windows, whose loopback interface carries nothing that goes to everybody.
     pub fn with_loopback(mut self) -> Self {
         self.loopback = true;
         self

@@ -59,7 +59,7 @@ pub struct Lan {
     /// Hosts to ask one by one, where the network lets no broadcast through; none. Those in the cache are asked too.
     pub probes: Vec<IpAddr>,
     /// Whether nodes on this host find each other over the loopback interface; no. Where there is another interface they
-    /// do so over that.
+    /// do so over that. Of no use on Windows.
     pub loopback: bool,
 }
 
