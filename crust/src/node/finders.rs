@@ -58,8 +58,8 @@ pub struct Lan {
     pub port: u16,
     /// Hosts to ask one by one, where the network lets no broadcast through; none. Those in the cache are asked too.
     pub probes: Vec<IpAddr>,
-    /// Whether nodes on this host find each other over the loopback interface; no. Where there is another interface they
-    /// do so over that. Of no use on Windows.
+    /// Whether the loopback interface is used instead of all others, for nodes of this host that nobody else is to hear;
+    /// no. Of no use on Windows, whose loopback interface carries nothing that goes to everybody.
     pub loopback: bool,
 }
 
