@@ -3,18 +3,12 @@
 use std::{fmt, io, net::IpAddr, sync::Arc};
 
 use crust_core::{
-    Announcement, DatagramSealer, Discovery, DiscoveryError, FoundPeers, SignedRecord, Signer,
-    async_trait,
+    Announcement, DatagramSealer, Discovery, DiscoveryError, FoundPeers, Signer, async_trait,
 };
 use futures::{channel::oneshot, future, stream::BoxStream};
 
 use crate::{
-    builder::BeaconBuilder,
-    contacts::{ContactSource, MAX_CONTACTS},
-    counters::Counters,
-    neighbours::Neighbour,
-    search,
-    shared::Shared,
+    builder::BeaconBuilder, counters::Counters, neighbours::Neighbour, search, shared::Shared,
 };
 
 /// Finds peers on the links of this host, and is found by them.
@@ -23,7 +17,6 @@ use crate::{
 pub struct Beacon {
     shared: Arc<Shared>,
     signer: Option<Arc<dyn Signer>>,
-    contacts: Option<Arc<dyn ContactSource>>,
     ended: future::Shared<oneshot::Receiver<()>>,
 }
 
@@ -39,13 +32,11 @@ impl Beacon {
     pub(crate) fn new(
         shared: Arc<Shared>,
         signer: Option<Arc<dyn Signer>>,
-        contacts: Option<Arc<dyn ContactSource>>,
         ended: future::Shared<oneshot::Receiver<()>>,
     ) -> Self {
         Self {
             shared,
             signer,
-            contacts,
             ended,
         }
     }
@@ -72,14 +63,6 @@ impl Beacon {
             let is_news = seen != Some(table.changes());
             is_news.then(|| (table.changes(), table.list()))
         })
-    }
-
-    /// The contacts to give to a peer that asks for them over a session; [`MAX_CONTACTS`] at most.
-    pub fn contacts(&self) -> Vec<SignedRecord> {
-        let source = self.contacts.as_ref();
-        let mut contacts = source.map_or_else(Vec::new, |source| source.contacts());
-        contacts.truncate(MAX_CONTACTS);
-        contacts
     }
 
     /// What became of the datagrams until now.

@@ -12,7 +12,6 @@ use futures::{FutureExt, channel::oneshot};
 
 use crate::{
     beacon::Beacon,
-    contacts::ContactSource,
     driver,
     machine::{Config, Machine},
     shared::Shared,
@@ -24,7 +23,6 @@ use crate::{
 pub struct BeaconBuilder {
     sealer: Arc<dyn DatagramSealer>,
     config: Config,
-    contacts: Option<Arc<dyn ContactSource>>,
     probes: Vec<IpAddr>,
     loopback: bool,
 }
@@ -40,7 +38,6 @@ impl BeaconBuilder {
         Self {
             sealer,
             config,
-            contacts: None,
             probes: Vec::new(),
             loopback: false,
         }
@@ -68,9 +65,11 @@ impl BeaconBuilder {
     }
 
     /// Tells neighbours who ask that there are bootstrap contacts to be had.
-    pub fn with_contacts(mut self, contacts: Arc<dyn ContactSource>) -> Self {
+    ///
+    /// Those never travel in a datagram: who wants them asks over a connection of its own, which is not the beacon's
+    /// business. See [`Neighbour::offers_contacts`](crate::Neighbour::offers_contacts).
+    pub fn with_contacts(mut self) -> Self {
         self.config.offers_contacts = true;
-        self.contacts = Some(contacts);
         self
     }
 
@@ -110,7 +109,7 @@ impl BeaconBuilder {
             driver.await;
             let _ = tell.send(());
         });
-        Beacon::new(shared, signer, self.contacts, ended.shared())
+        Beacon::new(shared, signer, ended.shared())
     }
 }
 
@@ -118,7 +117,7 @@ impl fmt::Debug for BeaconBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BeaconBuilder")
             .field("port", &self.config.port)
-            .field("contacts", &self.contacts)
+            .field("contacts", &self.config.offers_contacts)
             .field("probes", &self.probes)
             .field("loopback", &self.loopback)
             .finish_non_exhaustive()

@@ -43,8 +43,8 @@
 //!   to 200 ms unless eight others did, and says goodbye.
 //! - Where broadcast is filtered, [`Beacon::probe`] asks hosts one by one. Where another program has the port, it says
 //!   so once and finds others by asking; they answer to the port that the question came from.
-//! - A question tells who asks, and an answer may offer bootstrap contacts ([`ContactSource`]). Those are never in a
-//!   datagram: whoever wants them asks over a session.
+//! - A question tells who asks, and an answer may offer bootstrap contacts ([`Neighbour::offers_contacts`]). Those are
+//!   never in a datagram: whoever wants them asks over a connection to that neighbour.
 //!
 //! # What strangers see and can do
 //!
@@ -84,7 +84,6 @@
 
 mod beacon;
 mod builder;
-mod contacts;
 mod counters;
 mod driver;
 mod ear;
@@ -111,13 +110,7 @@ mod sockets;
 mod voice;
 mod wire;
 
-pub use self::{
-    beacon::Beacon,
-    builder::BeaconBuilder,
-    contacts::{ContactSource, MAX_CONTACTS},
-    counters::Counters,
-    neighbours::Neighbour,
-};
+pub use self::{beacon::Beacon, builder::BeaconBuilder, counters::Counters, neighbours::Neighbour};
 
 /// The name of this discovery.
 pub(crate) const NAME: &str = "lan";

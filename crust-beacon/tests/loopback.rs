@@ -6,10 +6,8 @@
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
-use crust_beacon::{Beacon, BeaconBuilder, ContactSource, MAX_CONTACTS};
-use crust_core::{
-    Announcement, Discovery, DiscoveryError, FoundPeer, PeerId, PeerRecord, SignedRecord, rt,
-};
+use crust_beacon::{Beacon, BeaconBuilder};
+use crust_core::{Announcement, Discovery, DiscoveryError, FoundPeer, PeerId, rt};
 use crust_crypto::{Ed25519Verifier, Identity, NetworkKey, NetworkSealer};
 use futures::StreamExt;
 
@@ -83,10 +81,8 @@ fn announcement_of_ten_thousand_addresses_is_refused() {
 #[test]
 fn contacts_are_offered_to_who_asks() {
     let port = free_port();
-    let there = builder(port).with_contacts(Arc::new(Contacts)).start();
+    let there = builder(port).with_contacts().start();
     let here = builder(port).start();
-    assert_eq!(there.contacts().len(), MAX_CONTACTS);
-    assert_eq!(here.contacts(), []);
     rt::block_on(async {
         there.announce(&announcement(PEER)).await.unwrap();
         first(&here).await;
@@ -112,22 +108,6 @@ fn shut_down_beacon_announces_no_more_and_its_searches_end() {
         assert!(matches!(refused, Err(DiscoveryError::Io { .. })));
         beacon.shutdown().await;
     });
-}
-
-#[derive(Debug)]
-struct Contacts;
-
-impl ContactSource for Contacts {
-    fn contacts(&self) -> Vec<SignedRecord> {
-        let identity = Identity::generate();
-        let record = PeerRecord {
-            peer: identity.peer_id(),
-            addrs: Vec::new(),
-            seq: 0,
-            expires: 1,
-        };
-        vec![record.sign(&identity).unwrap(); 100]
-    }
 }
 
 fn builder(port: u16) -> BeaconBuilder {

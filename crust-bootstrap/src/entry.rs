@@ -2,13 +2,12 @@
 
 use std::cmp::Reverse;
 
-use crust_core::{Addr, PeerId, PeerRecord, SIGNATURE_LEN, SignedRecord, Verifier};
+use crust_core::{Addr, PeerId, PeerRecord, Reach, SIGNATURE_LEN, SignedRecord, Verifier};
 
 use crate::{
     known::Known,
     lans::{Lans, Place},
     rank::{Rank, rank},
-    scope::Scope,
 };
 
 /// What is known of one peer.
@@ -66,7 +65,7 @@ impl Entry {
         now_ms: u64,
         rtt_ms: u32,
     ) -> bool {
-        let Some(place) = lans.place(Scope::of(addr), true) else {
+        let Some(place) = lans.place(Reach::of(addr), true) else {
             return false;
         };
         let known = self.known_at(addr, place);
@@ -90,7 +89,7 @@ impl Entry {
 
     /// The peer, or somebody, says that it is at `addr`. False where that is known or not to be kept.
     pub(crate) fn on_heard(&mut self, addr: &Addr, lans: &Lans) -> bool {
-        let (Some(place), Err(_)) = (lans.place(Scope::of(addr), false), self.position(addr))
+        let (Some(place), Err(_)) = (lans.place(Reach::of(addr), false), self.position(addr))
         else {
             return false;
         };

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+use crust_core::Reach;
 use ipnet::IpNet;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-
-use crate::scope::Scope;
 
 /// Where an address can be dialed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,15 +51,15 @@ impl Lans {
         Self(prefixes.into_iter().map(|net| net.trunc()).collect())
     }
 
-    /// Where an address of `scope` that is met now can be dialed; `None` where it is not to be kept.
+    /// Where an address of this `reach` that is met now can be dialed; `None` where it is not to be kept.
     ///
     /// One that is private and on none of our links is kept only where it was `reached`: that shows that a router of
     /// this site leads there.
-    pub(crate) fn place(&self, scope: Scope, reached: bool) -> Option<Place> {
-        match scope {
-            Scope::Public => Some(Place::Anywhere),
-            Scope::Nowhere => None,
-            Scope::Lan(ip) => match ip.and_then(|ip| self.link_of(ip)) {
+    pub(crate) fn place(&self, reach: Reach, reached: bool) -> Option<Place> {
+        match reach {
+            Reach::Everywhere => Some(Place::Anywhere),
+            Reach::Nowhere => None,
+            Reach::Lan(ip) | Reach::Host(ip) => match ip.and_then(|ip| self.link_of(ip)) {
                 Some(net) => Some(Place::OnLink {
                     ip: net.network(),
                     len: net.prefix_len(),
@@ -121,8 +120,8 @@ mod tests {
         Lans::new(texts.iter().map(|text| text.parse().unwrap()))
     }
 
-    fn lan(text: &str) -> Scope {
-        Scope::Lan(Some(text.parse().unwrap()))
+    fn lan(text: &str) -> Reach {
+        Reach::Lan(Some(text.parse().unwrap()))
     }
 
     #[test]
@@ -149,7 +148,7 @@ mod tests {
     fn node_without_private_address_keeps_no_private_address() {
         let hosted = lans(&["192.0.2.1/24"]);
         assert_eq!(hosted.place(lan("10.2.0.2"), true), None);
-        assert_eq!(hosted.place(Scope::Lan(None), true), None);
+        assert_eq!(hosted.place(Reach::Lan(None), true), None);
     }
 
     #[test]

@@ -108,7 +108,6 @@ mod keeper;
 mod known;
 mod lans;
 mod rank;
-mod scope;
 mod settle;
 mod stored;
 mod table;

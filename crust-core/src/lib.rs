@@ -46,6 +46,7 @@ mod frame;
 mod listener;
 mod live_port;
 mod peer_id;
+mod reach;
 mod record;
 pub mod rt;
 #[cfg(feature = "test-util")]
@@ -67,6 +68,7 @@ pub use self::{
     listener::{Incoming, Listener},
     live_port::listen_live,
     peer_id::{PeerId, PeerIdError},
+    reach::Reach,
     record::{PeerRecord, RecordError, SIGNATURE_LEN, SignedRecord, Signer, Verifier},
     transport::{DialOpts, Role, Transport, TransportError},
 };

@@ -18,7 +18,7 @@ use crate::sync::{Waiters, lock, wake_all};
 pub(crate) enum Channel {
     #[cfg(feature = "gossip")]
     Gossip = 0,
-    /// Contacts for whoever finds no room here. Nobody opens it: it comes before there is a session.
+    /// Contacts for whoever asks; and for whoever finds no room here, before there is a session.
     Contacts = 1,
 }
 

@@ -6,7 +6,7 @@ mod begin;
 pub(crate) mod book;
 pub(crate) mod builder;
 pub(crate) mod config;
-#[cfg(feature = "gossip")]
+pub(crate) mod contacts;
 pub(crate) mod control_line;
 pub(crate) mod dial;
 pub(crate) mod endpoints;

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crust_core::{DiscoveryError, FoundPeer};
+use crust_core::{DiscoveryError, FoundPeer, Reach};
 use futures::stream::Stream;
 
 use super::exchange::Known;
@@ -83,14 +83,16 @@ impl Search {
         is_closed
     }
 
-    /// A peer that has withdrawn its addresses is nobody to find.
+    /// A peer that has withdrawn its addresses is nobody to find; nor is one that points at this host.
     fn next(&mut self) -> Option<FoundPeer> {
         while let Some(known) = self.source.next_after(self.seen) {
             self.seen = known.version;
-            if !known.record.addrs.is_empty() {
+            let mut addrs = known.record.addrs;
+            addrs.retain(|addr| Reach::of(addr).is_shared());
+            if !addrs.is_empty() {
                 return Some(FoundPeer {
                     peer: Some(known.record.peer),
-                    addrs: known.record.addrs,
+                    addrs,
                     source: self.name,
                 });
             }

@@ -11,13 +11,14 @@ use {crate::node::finders::CacheFile, crust_core::Contact};
 #[cfg(feature = "beacon")]
 use crate::node::finders::Lan;
 use crate::{
-    control::Switchboard,
+    control::{Channel, Switchboard},
     error::StartError,
     node::{
         Node,
         accept::accept,
         announce::announce,
         config::{Limits, Timeouts},
+        contacts::serve,
         finders::{Finders, Wanted},
         inner::{Inner, Parts},
         keep::keep,
@@ -290,11 +291,15 @@ impl Source {
 /// What goes on until the node ends, whatever its sessions do.
 fn start_loops(inner: &Arc<Inner>, listeners: Vec<Listener>) -> Vec<rt::Task<()>> {
     let running = || inner.tasks.start();
+    let is_searching = !inner.discoveries.is_empty() || inner.wishes.is_keeping();
+    // Before there can be a session.
+    let contacts = is_searching.then(|| inner.switchboard.open(Channel::Contacts));
     let accepts = listeners
         .into_iter()
         .map(|listener| rt::spawn(accept(inner.clone(), listener, running())));
     let mut loops: Vec<_> = accepts.collect();
-    if !inner.discoveries.is_empty() || inner.wishes.is_keeping() {
+    if let Some(events) = contacts {
+        loops.push(rt::spawn(serve(inner.clone(), events, running())));
         loops.push(rt::spawn(announce(inner.clone(), running())));
         loops.push(rt::spawn(keep(inner.clone(), running())));
     }

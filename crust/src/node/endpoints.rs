@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crust_core::{Addr, rt};
+use crust_core::{Addr, Reach, rt};
 
 use crate::sync::lock;
 
@@ -43,7 +43,7 @@ fn expand(addr: &Addr) -> Vec<Endpoint> {
         Endpoint { local, external }
     };
     ips.into_iter()
-        .filter(|ip| is_worth_telling(*ip))
+        .filter(|ip| Reach::of_ip(*ip).is_shared())
         .map(endpoint)
         .collect()
 }
@@ -91,25 +91,6 @@ fn addresses() -> Vec<IpAddr> {
 
 /// An address that is a second old is as good as new to whoever dials it.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// Whether others can make use of an address.
-fn is_worth_telling(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            !(ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || ip.is_broadcast())
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unicast_link_local()
-                || ip.is_multicast())
-        }
-    }
-}
 
 /// Whether the whole world can dial an address that is bound here (RFC 6890 lists those it cannot).
 fn is_public(ip: IpAddr) -> bool {

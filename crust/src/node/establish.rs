@@ -25,7 +25,7 @@ use crate::{
         shared::{self, Names, Shared},
     },
     wire::{
-        contacts::{self, MAX_CONTACTS},
+        contacts::{ContactsMessage, MAX_CONTACTS},
         frame::{Frame, Frames},
         hello::Hello,
     },
@@ -93,12 +93,10 @@ async fn find_room(
     if let Some(living) = inner.room.enter(wanted) {
         return Ok(living);
     }
-    if opening.role == Role::Listener
-        && let Some(contacts) = inner
-            .refusals
-            .take(rt::now(), || inner.finders.contacts(MAX_CONTACTS))
-    {
+    if opening.role == Role::Listener && inner.refusals.take(rt::now()) {
         // Whoever is told of this node by everybody must not meet a dead end.
+        let records = || inner.finders.contacts(MAX_CONTACTS);
+        let contacts = inner.exchange.handout(rt::now(), records);
         let contacts = Frame::Control {
             channel: Channel::Contacts as u8,
             data: &contacts,
@@ -148,7 +146,11 @@ async fn meet(
         && channel == Channel::Contacts as u8
         && opening.role == Role::Dialer
     {
-        inner.on_contacts(&contacts::decode(data).map_err(protocol)?);
+        if let ContactsMessage::Contacts(records) =
+            ContactsMessage::decode(data).map_err(protocol)?
+        {
+            inner.on_contacts(&records);
+        }
         record = keyring.record().await?;
     }
     let mut frames = Frames::new(&record);

@@ -100,11 +100,21 @@ impl Finders {
         network: &NetworkKey,
     ) -> Self {
         let _ = (&wanted, identity, network);
+        #[cfg(feature = "beacon")]
+        let knows_others = [
+            #[cfg(feature = "bootstrap")]
+            wanted.cache.is_some(),
+            #[cfg(feature = "gossip")]
+            wanted.gossip,
+        ]
+        .contains(&true);
         Self {
             #[cfg(feature = "bootstrap")]
             cache: open_cache(wanted.cache, wanted.contacts, identity, network).await,
             #[cfg(feature = "beacon")]
-            beacon: wanted.lan.map(|lan| start_beacon(lan, identity, network)),
+            beacon: wanted
+                .lan
+                .map(|lan| start_beacon(lan, identity, network, knows_others)),
             #[cfg(feature = "gossip")]
             gossip: None,
             #[cfg(feature = "bootstrap")]
@@ -202,25 +212,30 @@ impl Finders {
         }
     }
 
-    /// Signed records of `most` peers at most, for whoever finds no room here.
+    /// Signed records of `most` peers at most, for others: a random choice of the best that are cached, and then of those
+    /// that gossip tells of.
     pub(crate) fn contacts(&self, most: usize) -> Vec<SignedRecord> {
+        #[cfg_attr(
+            not(any(feature = "gossip", feature = "bootstrap")),
+            expect(unused_mut, reason = "nobody is known")
+        )]
+        let mut contacts = Vec::new();
+        #[cfg(feature = "bootstrap")]
+        if let Some(cache) = &self.cache {
+            contacts.extend(cache.records(most));
+        }
         #[cfg(feature = "gossip")]
         if let Some(gossip) = &self.gossip {
             let mut known = gossip.known();
+            known.retain(|known| !contacts.contains(&known.signed));
             // A map's order is as random as is needed here, and costs no generator.
             let random = RandomState::new();
             known.sort_by_cached_key(|known| random.hash_one(known.version));
-            known.truncate(most);
-            if !known.is_empty() {
-                return known.into_iter().map(|known| known.signed).collect();
-            }
-        }
-        #[cfg(feature = "bootstrap")]
-        if let Some(cache) = &self.cache {
-            return cache.records(most);
+            let missing = most.saturating_sub(contacts.len());
+            contacts.extend(known.into_iter().map(|known| known.signed).take(missing));
         }
         let _ = most;
-        Vec::new()
+        contacts
     }
 
     /// Remembers a record whose signature was checked.
@@ -283,12 +298,20 @@ pub(crate) fn default_cache_file(network: &NetworkKey) -> Option<PathBuf> {
 }
 
 #[cfg(feature = "beacon")]
-fn start_beacon(lan: Lan, identity: &Arc<Identity>, network: &NetworkKey) -> Arc<Beacon> {
+fn start_beacon(
+    lan: Lan,
+    identity: &Arc<Identity>,
+    network: &NetworkKey,
+    offers_contacts: bool,
+) -> Arc<Beacon> {
     let mut builder = Beacon::builder(Arc::new(NetworkSealer::new(network)))
         .with_port(lan.port)
         .with_signer(identity.clone())
         .with_verifier(Arc::new(Ed25519Verifier))
         .with_probes(lan.probes);
+    if offers_contacts {
+        builder = builder.with_contacts();
+    }
     if lan.loopback {
         builder = builder.with_loopback();
     }

@@ -11,7 +11,8 @@ use std::{
 };
 
 use crust_core::{
-    Addr, DialOutcome, Discovery, FoundPeer, PeerId, SignedRecord, Transport, TransportError, rt,
+    Addr, DialOutcome, Discovery, FoundPeer, PeerId, Reach, SignedRecord, Transport,
+    TransportError, rt,
 };
 use crust_crypto::{Ed25519Verifier, Keys};
 use futures::{
@@ -28,6 +29,7 @@ use crate::{
         NodeStats,
         book::Book,
         config::{Limits, Timeouts},
+        contacts::Exchange,
         endpoints,
         finders::Finders,
         gate::{Gate, Refusal, Slot},
@@ -71,8 +73,9 @@ pub(crate) struct Inner {
     gate: Mutex<Gate>,
     /// Room for the sessions that are to be kept.
     pub(crate) room: Room,
-    /// What those are told who find none.
+    /// How often those are told something who find none.
     pub(crate) refusals: Refusals,
+    pub(crate) exchange: Exchange,
     book: Mutex<Book>,
     counters: Counters,
     tokens: AtomicU64,
@@ -90,7 +93,7 @@ struct Counters {
     protocol_errors: AtomicU64,
 }
 
-/// The source of peers that a peer without room told.
+/// The source of peers that another told of.
 const CONTACTS: &str = "peer";
 
 /// A place among handshakes or sessions, given back when dropped.
@@ -129,6 +132,7 @@ impl Inner {
             gate: Mutex::new(Gate::new(parts.limits.clone())),
             room: Room::new(most),
             refusals: Refusals::default(),
+            exchange: Exchange::new(),
             switchboard: parts.switchboard,
             budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
@@ -296,9 +300,10 @@ impl Inner {
         least.max(self.limits.receive_window as u64)
     }
 
-    /// Remembers where `peer` says it is.
+    /// Remembers where `peer` says it is, as far as others can make use of that.
     pub(crate) fn on_told(&self, peer: PeerId, addrs: &[Addr]) {
-        lock(&self.book).tell(peer, addrs);
+        let addrs: Vec<_> = shared(addrs).cloned().collect();
+        lock(&self.book).tell(peer, &addrs);
     }
 
     /// Remembers where a discovery says that `peer` is.
@@ -306,7 +311,7 @@ impl Inner {
         lock(&self.book).hear(peer, addrs);
     }
 
-    /// A peer that has no room says whom else to ask. What is signed is as good as what a discovery finds.
+    /// A peer says whom else to dial. What is signed is as good as what a discovery finds.
     pub(crate) fn on_contacts(&self, records: &[SignedRecord]) {
         let now_ms = u64::try_from(rt::unix_time().as_millis()).unwrap_or(u64::MAX);
         for signed in records {
@@ -316,7 +321,7 @@ impl Inner {
             self.finders.learn(signed);
             self.wishes.on_found(FoundPeer {
                 peer: Some(record.peer),
-                addrs: record.addrs,
+                addrs: shared(&record.addrs).cloned().collect(),
                 source: CONTACTS,
             });
         }
@@ -358,6 +363,11 @@ impl Drop for Place {
             lock(&inner.gate).release(self.slot, self.ip);
         }
     }
+}
+
+/// Those of a peer's addresses that are not this host's own, where it has no business to point.
+fn shared(addrs: &[Addr]) -> impl Iterator<Item = &Addr> {
+    addrs.iter().filter(|addr| Reach::of(addr).is_shared())
 }
 
 /// The IP address in a transport's address, where there is one.

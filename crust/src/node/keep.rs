@@ -24,6 +24,7 @@ use crate::{
     error::{Attempt, BootstrapError, ConnectError, SearchReport},
     event::Event,
     node::{
+        contacts,
         dial::{Target, connect},
         gate::prefix,
         inner::{Inner, ip_of},
@@ -126,6 +127,7 @@ impl Keeper {
         self.begin_anew(now, sessions.is_empty());
         self.search(now, sessions.len() < least);
         self.dial(now, sessions.len(), &ties);
+        self.ask(now, &sessions);
         drop_surplus(sessions.clone(), self.inner.wishes.most());
         self.give_up(now, &ties);
         let wake_at = self.wake_at(now, &ties, sessions.len());
@@ -167,6 +169,18 @@ impl Keeper {
         {
             self.dials.push(dial(self.inner.clone(), whom, addrs));
         }
+    }
+
+    /// Asks those it is connected to for others, where sessions are missing and nobody is left to dial.
+    fn ask(&self, now: Instant, sessions: &[Arc<Shared>]) {
+        if self.is_stuck(sessions.len()) {
+            let peers = sessions.iter().filter(|session| !session.is_closing());
+            contacts::ask(&self.inner, now, peers.map(|session| session.peer));
+        }
+    }
+
+    fn is_stuck(&self, sessions: usize) -> bool {
+        sessions > 0 && sessions < self.inner.wishes.least() && self.candidates.dialing() == 0
     }
 
     /// Whom to dial one more of with so many sessions: as many at a time as are missing. Whoever has none dials a few at
@@ -222,7 +236,8 @@ impl Keeper {
         let searches = self.searches.iter().filter(|_| is_wanted);
         let searches = searches.filter_map(Search::poll_timeout);
         let patience = self.callers.map(|_| now + self.inner.timeouts.search);
-        let next = searches.chain(patience).chain(dial).min();
+        let ask = self.is_stuck(sessions).then(|| now + contacts::ASK_EVERY);
+        let next = searches.chain(patience).chain(dial).chain(ask).min();
         next.map(|at| at.max(now + LEAST_PAUSE))
     }
 

@@ -1,4 +1,4 @@
-//! Contacts: signed records of peers, handed to whoever finds no room here.
+//! Contacts: signed records of peers, for whoever asks for them or finds no room here.
 
 use bytes::{Buf, BufMut};
 use crust_core::{
@@ -7,24 +7,48 @@ use crust_core::{
 };
 use thiserror::Error;
 
-/// As many of `records` as a control message holds, [`MAX_CONTACTS`] at most.
-pub(crate) fn encode<'a>(records: impl IntoIterator<Item = &'a SignedRecord>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for record in records.into_iter().take(MAX_CONTACTS) {
-        let Ok(record) = codec::encode::<_, MAX_RECORD_LEN>(record) else {
-            continue;
-        };
-        if bytes.len() + LENGTH_LEN + record.len() > CONTROL_MAX_LEN {
-            break;
-        }
-        bytes.put_u16(u16::try_from(record.len()).unwrap_or(u16::MAX));
-        bytes.extend(record);
-    }
-    bytes
+/// A message of the contacts channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ContactsMessage {
+    /// Whom do you know?
+    Request,
+    /// These; nobody's signature is checked.
+    Contacts(Vec<SignedRecord>),
 }
 
-/// Reads what [`encode`] wrote. Nobody's signature is checked.
-pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<SignedRecord>, ContactsError> {
+impl ContactsMessage {
+    /// Of contacts as many as a control message holds, [`MAX_CONTACTS`] at most.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let Self::Contacts(records) = self else {
+            return vec![REQUEST];
+        };
+        bytes.put_u8(CONTACTS);
+        for record in records.iter().take(MAX_CONTACTS) {
+            let Ok(record) = codec::encode::<_, MAX_RECORD_LEN>(record) else {
+                continue;
+            };
+            if bytes.len() + LENGTH_LEN + record.len() > CONTROL_MAX_LEN {
+                break;
+            }
+            bytes.put_u16(u16::try_from(record.len()).unwrap_or(u16::MAX));
+            bytes.extend(record);
+        }
+        bytes
+    }
+
+    /// Reads what [`ContactsMessage::encode`] wrote.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, ContactsError> {
+        match bytes.try_get_u8().map_err(|_| ContactsError::Truncated)? {
+            REQUEST if bytes.is_empty() => Ok(Self::Request),
+            REQUEST => Err(ContactsError::Trailing),
+            CONTACTS => records(bytes).map(Self::Contacts),
+            kind => Err(ContactsError::Kind(kind)),
+        }
+    }
+}
+
+fn records(mut bytes: &[u8]) -> Result<Vec<SignedRecord>, ContactsError> {
     let mut records = Vec::new();
     while !bytes.is_empty() {
         if records.len() == MAX_CONTACTS {
@@ -40,11 +64,15 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<SignedRecord>, ContactsErro
     Ok(records)
 }
 
-/// Why bytes are no contacts.
+/// Why bytes are no message of the contacts channel.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum ContactsError {
     #[error("a contact cannot be read")]
     Codec(#[from] CodecError),
+    #[error("kind {0} is unknown")]
+    Kind(u8),
+    #[error("something follows a request")]
+    Trailing,
     #[error("there are more than {MAX_CONTACTS} contacts")]
     TooMany,
     #[error("the contacts are cut off")]
@@ -55,6 +83,9 @@ pub(crate) enum ContactsError {
 pub(crate) const MAX_CONTACTS: usize = 32;
 /// The longest record, its signature, and their lengths.
 const MAX_RECORD_LEN: usize = SignedRecord::MAX_LEN + SIGNATURE_LEN + 4;
+/// Kinds of messages.
+const REQUEST: u8 = 0;
+const CONTACTS: u8 = 1;
 /// Bytes of a length.
 const LENGTH_LEN: usize = 2;
 
@@ -78,31 +109,35 @@ mod tests {
     }
 
     #[test]
-    fn contacts_come_back_and_no_more_than_fit() {
+    fn messages_come_back_and_no_more_contacts_than_fit() {
         let identity = Identity::generate();
-        for (addrs, count, fit) in [(1, 3, 3), (1, 50, MAX_CONTACTS), (16, 50, 32)] {
+        for (addrs, count, fit) in [(1, 0, 0), (1, 3, 3), (1, 50, MAX_CONTACTS), (16, 50, 32)] {
             let records = vec![record(&identity, addrs); count];
-            let bytes = encode(&records);
+            let bytes = ContactsMessage::Contacts(records.clone()).encode();
             assert!(bytes.len() <= CONTROL_MAX_LEN);
-            assert_eq!(decode(&bytes).unwrap(), records[..fit]);
+            let came = ContactsMessage::Contacts(records[..fit].to_vec());
+            assert_eq!(ContactsMessage::decode(&bytes).unwrap(), came);
         }
+        let request = ContactsMessage::Request;
+        assert_eq!(ContactsMessage::decode(&request.encode()), Ok(request));
     }
 
     #[test]
-    fn too_many_and_cut_off_contacts_are_refused() {
-        let identity = Identity::generate();
-        let one = encode(&[record(&identity, 1)]);
-        assert_eq!(
-            decode(&one.repeat(MAX_CONTACTS + 1)),
-            Err(ContactsError::TooMany)
-        );
+    fn messages_that_are_not_whole_or_too_long_are_refused() {
+        let decode = ContactsMessage::decode;
+        let one = ContactsMessage::Contacts(vec![record(&Identity::generate(), 1)]).encode();
+        let many = [&one[..1], &one[1..].repeat(MAX_CONTACTS + 1)].concat();
+        assert_eq!(decode(&many), Err(ContactsError::TooMany));
         assert_eq!(decode(&one[..one.len() - 1]), Err(ContactsError::Truncated));
+        assert_eq!(decode(&[]), Err(ContactsError::Truncated));
+        assert_eq!(decode(&[REQUEST, 0]), Err(ContactsError::Trailing));
+        assert_eq!(decode(&[7]), Err(ContactsError::Kind(7)));
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(bytes: Vec<u8>) {
-            let _ = decode(&bytes);
+            let _ = ContactsMessage::decode(&bytes);
         }
     }
 }

@@ -68,6 +68,30 @@ fn machines_that_restart_find_each_other_by_their_caches_alone() {
     );
 }
 
+#[test]
+fn machine_without_gossip_asks_the_one_it_knows_for_contacts() {
+    Lab::run(
+        "routed::machine_without_gossip_asks_the_one_it_knows_for_contacts",
+        Wiring::Routed,
+        |lab| {
+            let mut hosts: Vec<Host> = (0..8)
+                .map(|number| host(lab, (number > 0).then_some(1)))
+                .collect();
+            hosts.iter_mut().for_each(Host::go);
+            hosts.iter_mut().for_each(Host::started);
+            everybody_knows_everybody(&mut hosts);
+            let contact = format!("contact={}", lab.addr(1, PORT));
+            let mut quiet = lab.host(&["keep=6..16".into(), contact]);
+            quiet.go();
+            quiet.started();
+            let met = within(Duration::from_secs(20), "6 sessions", || {
+                quiet.count("sessions") >= 6
+            });
+            eprintln!("6 sessions after {met:.2?}, of which 5 by asking");
+        },
+    );
+}
+
 /// Ten nodes meet and stop; nine of them start again, with the same addresses and nothing but their caches.
 fn restart(lab: &mut Lab, folder: &Path) {
     let first = lab.addr(1, PORT);
