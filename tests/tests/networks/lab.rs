@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader, Write},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, sync_channel},
     time::{Duration, Instant},
@@ -64,6 +65,16 @@ impl Lab {
         self.host_again(self.hosts, args)
     }
 
+    /// A host whose node is a program for Windows, if there is one to be run; else one like the others.
+    pub(crate) fn windows_host(&mut self, args: &[String]) -> Host {
+        self.hosts += 1;
+        let number = self.hosts;
+        match Windows::find(number) {
+            Some(windows) => self.place(number, Host::start_windows(number, args, windows)),
+            None => self.host_again(number, args),
+        }
+    }
+
     /// A host in place of one that is gone, with its addresses.
     pub(crate) fn host_again(&mut self, number: usize, args: &[String]) -> Host {
         // That of a host which is gone may still be there, for the system takes its time.
@@ -71,7 +82,11 @@ impl Lab {
             .args(["link", "del", &format!("p{number}")])
             .stderr(Stdio::null())
             .status();
-        let host = Host::start(number, args);
+        self.place(number, Host::start(number, args))
+    }
+
+    /// Joins a host to the network.
+    fn place(&self, number: usize, host: Host) -> Host {
         let pid = host.pid();
         let (a, b) = (number / 200, 1 + number % 200);
         ip(&format!(
@@ -114,13 +129,27 @@ pub(crate) struct Host {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
+    windows: Option<Windows>,
 }
 
 impl Host {
     fn start(number: usize, args: &[String]) -> Self {
-        let mut child = Command::new("unshare")
-            .args(["--net", env!("CARGO_BIN_EXE_crust-host")])
-            .args(args)
+        let mut command = Command::new("unshare");
+        command.args(["--net", env!("CARGO_BIN_EXE_crust-host")]);
+        Self::start_with(number, command.args(args), None)
+    }
+
+    fn start_windows(number: usize, args: &[String], windows: Windows) -> Self {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--net", "wine"])
+            .arg(&windows.program)
+            .env("WINEPREFIX", &windows.prefix);
+        Self::start_with(number, command.args(args), Some(windows))
+    }
+
+    fn start_with(number: usize, command: &mut Command, windows: Option<Windows>) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -141,9 +170,14 @@ impl Host {
             stdin: child.stdin.take(),
             child,
             lines,
+            windows,
         };
         host.hear("ready");
         host
+    }
+
+    pub(crate) fn is_windows(&self) -> bool {
+        self.windows.is_some()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -219,6 +253,38 @@ impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What a node for Windows needs: Wine keeps its sockets in a server, so each host has a Wine of its own.
+#[derive(Debug)]
+struct Windows {
+    program: PathBuf,
+    /// A copy of a Wine that is set up, gone when this is.
+    prefix: PathBuf,
+}
+
+impl Windows {
+    /// The program of `CRUST_LAB_WINDOWS`, and a copy of the Wine in `WINEPREFIX`.
+    fn find(number: usize) -> Option<Self> {
+        let program = env::var_os("CRUST_LAB_WINDOWS")?.into();
+        let wine = env::var_os("WINEPREFIX").expect("WINEPREFIX has a Wine that is set up");
+        let prefix = env::temp_dir().join(format!("crust-wine-{}-{number}", std::process::id()));
+        let copied = Command::new("cp").arg("-a").arg(wine).arg(&prefix).status();
+        assert!(copied.unwrap().success());
+        Some(Self { program, prefix })
+    }
+}
+
+impl Drop for Windows {
+    fn drop(&mut self) {
+        for order in ["--kill", "--wait"] {
+            let _ = Command::new("wineserver")
+                .arg(order)
+                .env("WINEPREFIX", &self.prefix)
+                .status();
+        }
+        let _ = fs::remove_dir_all(&self.prefix);
     }
 }
 
