@@ -15,7 +15,7 @@ use futures::{FutureExt, StreamExt, stream};
 
 /// Finds the peers that a file lists.
 #[derive(Debug)]
-struct ContactsFile(Arc<PathBuf>);
+pub(crate) struct ContactsFile(pub(crate) Arc<PathBuf>);
 
 #[async_trait]
 impl Discovery for ContactsFile {

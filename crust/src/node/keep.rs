@@ -89,6 +89,8 @@ struct Keeper {
     /// Whom the application was told of, and by which discovery it was found.
     told: Recent<(PeerId, &'static str), ()>,
     had_sessions: bool,
+    /// When it began anew last.
+    began_at: Option<Instant>,
     /// The callers of [`bootstrap`] that are known.
     callers: Option<u64>,
     timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -107,6 +109,7 @@ impl Keeper {
             dials: FuturesUnordered::new(),
             told: Recent::new(MAX_TOLD),
             had_sessions: false,
+            began_at: None,
             callers: None,
             timer: None,
             inner,
@@ -134,10 +137,15 @@ impl Keeper {
         self.timer = wake_at.map(|at| rt::sleep_until(at).boxed());
     }
 
-    /// Whoever has just lost everything, or is asked for a first session, does not wait for what failed before.
+    /// Whoever has just lost everything, or is asked for a first session, does not wait for what failed before. But
+    /// however often that happens, nobody is dialed more than once in [`ANEW_EVERY`] for it.
     fn begin_anew(&mut self, now: Instant, is_alone: bool) {
         let callers = self.inner.wishes.callers();
         if callers > self.callers || is_alone && self.had_sessions {
+            if self.anew_at().is_some_and(|at| now < at) {
+                return;
+            }
+            self.began_at = Some(now);
             self.candidates.hurry();
             self.searches
                 .iter_mut()
@@ -148,6 +156,11 @@ impl Keeper {
         }
         self.had_sessions = !is_alone;
         self.callers = callers;
+    }
+
+    /// When it may begin anew again.
+    fn anew_at(&self) -> Option<Instant> {
+        self.began_at.map(|at| at + ANEW_EVERY)
     }
 
     /// The searches of a node that keeps itself connected go on once they have begun: the network changes, and the
@@ -237,7 +250,13 @@ impl Keeper {
         let searches = searches.filter_map(Search::poll_timeout);
         let patience = self.callers.map(|_| now + self.inner.timeouts.search);
         let ask = self.is_stuck(sessions).then(|| now + contacts::ASK_EVERY);
-        let next = searches.chain(patience).chain(dial).chain(ask).min();
+        let anew = self.anew_at().filter(|at| now < *at);
+        let next = searches
+            .chain(patience)
+            .chain(dial)
+            .chain(ask)
+            .chain(anew)
+            .min();
         next.map(|at| at.max(now + LEAST_PAUSE))
     }
 
@@ -369,6 +388,8 @@ impl From<&DisconnectReason> for Ended {
     }
 }
 
+/// How often everything may begin anew, whatever the application asks and however sessions come and go.
+const ANEW_EVERY: Duration = Duration::from_secs(1);
 /// Dials at a time of a node that has no session, though fewer are wanted.
 const FEW: usize = 4;
 /// Finds taken from one search before the next has its turn.

@@ -309,3 +309,21 @@ fn node_without_room_says_so_and_takes_back_who_was_there() {
         other.connect(contact(&full)).await.unwrap();
     });
 }
+
+#[test]
+fn whoever_bootstraps_again_and_again_is_answered_once_a_second() {
+    run(async {
+        let dead = addr("tcp://127.0.0.1:1");
+        let finds = Finds::new([find_addr(&dead)]);
+        let node = start(Net::Tcp.builder().discovery(finds.clone())).await;
+        let begin = crust::rt::now();
+        let mut asked = 0_u32;
+        while begin.elapsed() < Duration::from_millis(2_500) {
+            let error = soon(node.bootstrap()).await.unwrap_err();
+            assert!(error.to_string().contains(dead.as_str()), "{error}");
+            asked += 1;
+        }
+        assert!(asked <= 4, "{asked} times in 2.5 s");
+        assert!(finds.reports().len() <= 16, "as often as patience has it");
+    });
+}

@@ -45,9 +45,10 @@ pub(crate) async fn lan(args: LanArgs) -> Result<(), Failure> {
     };
     board.heading();
     let mut over = Box::pin(over.fuse());
+    let mut interrupted = Box::pin(signal::interrupted().fuse());
     loop {
         select_biased! {
-            () = signal::interrupted().fuse() => break,
+            () = interrupted => break,
             () = over => break,
             now = changes.next().fuse() => match now {
                 Some(now) => board.show(now),

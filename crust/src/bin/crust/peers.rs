@@ -109,11 +109,15 @@ async fn import(cache: &PeerCache, file: PathBuf) -> Result<(), Failure> {
 fn read(file: &std::path::Path) -> io::Result<String> {
     let mut text = String::new();
     if file.as_os_str() == "-" {
-        io::stdin().take(MAX_TEXT).read_to_string(&mut text)?;
+        io::stdin().take(MAX_TEXT + 1).read_to_string(&mut text)?;
     } else {
         std::fs::File::open(file)?
-            .take(MAX_TEXT)
+            .take(MAX_TEXT + 1)
             .read_to_string(&mut text)?;
+    }
+    if text.len() as u64 > MAX_TEXT {
+        let limit = format!("it is longer than {} MiB, which no list of peers is", MAX_TEXT >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, limit));
     }
     Ok(text)
 }
