@@ -31,6 +31,27 @@ fn sixteen_machines_on_a_lan_find_each_other() {
 }
 
 #[test]
+fn machines_without_any_address_but_their_own_ipv6_ones_meet() {
+    Lab::run(
+        "lan::machines_without_any_address_but_their_own_ipv6_ones_meet",
+        Wiring::Lan,
+        |lab| {
+            let args = ["lan".into(), "gossip".into(), "keep=2..16".into()];
+            let mut hosts = [lab.host(&args), lab.host(&args), lab.host(&args)];
+            hosts
+                .iter()
+                .for_each(|host| host.ip("addr flush dev eth0 scope global"));
+            hosts.iter_mut().for_each(Host::go);
+            hosts.iter_mut().for_each(Host::started);
+            let met = within(Duration::from_secs(5), "two sessions each", || {
+                hosts.iter_mut().all(|host| host.count("sessions") == 2)
+            });
+            eprintln!("three met over link-local addresses after {met:.2?}");
+        },
+    );
+}
+
+#[test]
 fn two_machines_meet_within_a_second_and_again_when_one_moves() {
     Lab::run(
         "lan::two_machines_meet_within_a_second_and_again_when_one_moves",

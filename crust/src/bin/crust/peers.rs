@@ -116,7 +116,10 @@ fn read(file: &std::path::Path) -> io::Result<String> {
             .read_to_string(&mut text)?;
     }
     if text.len() as u64 > MAX_TEXT {
-        let limit = format!("it is longer than {} MiB, which no list of peers is", MAX_TEXT >> 20);
+        let limit = format!(
+            "it is longer than {} MiB, which no list of peers is",
+            MAX_TEXT >> 20
+        );
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, limit));
     }
     Ok(text)
