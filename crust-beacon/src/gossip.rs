@@ -84,7 +84,6 @@ mod exchange;
 mod gate;
 mod hash;
 mod ignored;
-mod kick;
 mod machine;
 mod moment;
 mod renewal;

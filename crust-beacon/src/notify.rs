@@ -21,6 +21,11 @@ impl Notify {
         self.waker.wake();
     }
 
+    /// Waits for a notice, or takes one that came before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no notice is lost.
     pub(crate) async fn notified(&self) {
         poll_fn(|cx| {
             self.waker.register(cx.waker());

@@ -24,12 +24,12 @@ use tracing::{Instrument, debug, debug_span, trace};
 use super::{
     candidate::read_again,
     exchange::{Input, Known, Output},
-    kick::Kick,
     machine::Machine,
     moment::Moment,
     search::{Search, Searches, Source},
     stats::Stats,
 };
+use crate::notify::Notify;
 
 /// Gossip of signed records with the peers that a node has sessions with.
 ///
@@ -156,7 +156,7 @@ struct Shared {
     control: Arc<dyn ControlChannel>,
     signer: Arc<dyn Signer>,
     /// For the task: its next timeout may be another.
-    kick: Kick,
+    news: Notify,
 }
 
 struct State {
@@ -181,7 +181,7 @@ impl Shared {
             }),
             control,
             signer,
-            kick: Kick::default(),
+            news: Notify::default(),
         }
     }
 
@@ -203,7 +203,7 @@ impl Shared {
         };
         wakers.into_iter().for_each(Waker::wake);
         outputs.into_iter().for_each(|output| self.output(output));
-        self.kick.kick();
+        self.news.notify();
         result
     }
 
@@ -308,8 +308,8 @@ impl Source for Shared {
 async fn run(shared: Arc<Shared>, mut events: ControlEvents) {
     loop {
         let wait = shared.poll_timeout().saturating_duration_since(rt::now());
-        let kick = pin!(shared.kick.wait());
-        let next = rt::timeout(wait, select(events.next(), kick)).await;
+        let news = pin!(shared.news.notified());
+        let next = rt::timeout(wait, select(events.next(), news)).await;
         match next {
             Ok(Either::Left((Some(event), _))) => shared.on_event(event),
             Ok(Either::Left((None, _))) => break,

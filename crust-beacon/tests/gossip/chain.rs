@@ -14,6 +14,15 @@ fn chain(seed: u64) -> World {
     world
 }
 
+/// A chain in which all know all.
+fn formed_chain(seed: u64) -> World {
+    let mut world = chain(seed);
+    let all = world.nodes();
+    let formed = world.run_until(MINUTE, |world| world.all_know(&all));
+    assert!(formed.is_some(), "seed {seed}");
+    world
+}
+
 #[test]
 fn chain_of_101_knows_all_within_a_minute() {
     for seed in 1..=3 {
@@ -31,13 +40,8 @@ fn chain_of_101_knows_all_within_a_minute() {
 
 #[test]
 fn chain_that_formed_goes_on_for_a_quarter_of_an_hour_within_its_bounds() {
-    let mut world = chain(4);
+    let mut world = formed_chain(4);
     let all = world.nodes();
-    assert!(
-        world
-            .run_until(MINUTE, |world| world.all_know(&all))
-            .is_some()
-    );
     let settled = world.most_sent();
     for minute in 0..15 {
         world.run(MINUTE);
@@ -51,13 +55,7 @@ fn chain_that_formed_goes_on_for_a_quarter_of_an_hour_within_its_bounds() {
 #[test]
 fn thirty_vanish_and_thirty_join_and_all_know_the_living_within_a_minute() {
     for seed in 11..=13 {
-        let mut world = chain(seed);
-        let all = world.nodes();
-        assert!(
-            world
-                .run_until(MINUTE, |world| world.all_know(&all))
-                .is_some()
-        );
+        let mut world = formed_chain(seed);
         let dead = vanish_and_join(&mut world);
         let living = world.nodes();
         let mut forgetting: Vec<_> = living
@@ -79,13 +77,7 @@ fn thirty_vanish_and_thirty_join_and_all_know_the_living_within_a_minute() {
 
 #[test]
 fn those_who_vanished_are_not_known_when_their_records_have_expired() {
-    let mut world = chain(21);
-    let all = world.nodes();
-    assert!(
-        world
-            .run_until(MINUTE, |world| world.all_know(&all))
-            .is_some()
-    );
+    let mut world = formed_chain(21);
     let dead = vanish_and_join(&mut world);
     let living = world.nodes();
     world.run(MINUTE * 16);
@@ -97,13 +89,7 @@ fn those_who_vanished_are_not_known_when_their_records_have_expired() {
 
 #[test]
 fn the_dead_do_not_come_back_to_those_who_know() {
-    let mut world = chain(22);
-    let all = world.nodes();
-    assert!(
-        world
-            .run_until(MINUTE, |world| world.all_know(&all))
-            .is_some()
-    );
+    let mut world = formed_chain(22);
     world.kill(0);
     // What it said last is on its way still.
     world.run(MINUTE / 4);
