@@ -3,6 +3,7 @@
 use crate::{
     session::assembly::Assembly,
     wire::{
+        contacts::ContactsMessage,
         frame::{Frame, Frames},
         hello::Hello,
     },
@@ -44,6 +45,20 @@ pub fn hello(body: &[u8]) {
             .encode()
             .expect("what was read within the limit is written within it");
         assert_eq!(Hello::decode(&written), Ok(hello));
+    }
+}
+
+/// Reads `message` as one of the contacts channel.
+///
+/// # Panics
+///
+/// Where a message that was read is not written and read as the same.
+pub fn contacts_message(message: &[u8]) {
+    if message.len() > crust_core::CONTROL_MAX_LEN {
+        return;
+    }
+    if let Ok(read) = ContactsMessage::decode(message) {
+        assert_eq!(ContactsMessage::decode(&read.encode()), Ok(read));
     }
 }
 
