@@ -48,11 +48,14 @@ impl Hub {
         wake_all(readers);
     }
 
-    /// A discovery found somebody. Left out where many notices wait: the others matter more.
-    pub(crate) fn notify_discovered(&self, event: Event) {
-        if lock(&self.state).notices.len() < MAX_NOTICES / 2 {
+    /// A discovery found somebody. Left out where many notices wait, for the others matter more; gives whether it was
+    /// not.
+    pub(crate) fn notify_discovered(&self, event: Event) -> bool {
+        let has_room = lock(&self.state).notices.len() < MAX_NOTICES / 2;
+        if has_room {
             self.notify(event);
         }
+        has_room
     }
 
     /// Something about the node itself. Beyond [`MAX_NOTICES`] unread ones the oldest is dropped: they count together.

@@ -1,17 +1,27 @@
 //! Tells the discoveries where this node is, and again when that changes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crust_core::{Addr, Announcement, PeerRecord, rt};
+use crust_crypto::Identity;
 
 use crate::{
     error::chain,
-    node::{endpoints::endpoints, inner::Inner, tasks::Running},
+    node::{
+        contacts::{RECORD_LASTS, introduce},
+        endpoints::endpoints,
+        inner::Inner,
+        tasks::Running,
+    },
 };
 
 /// Announces until it is dropped.
-pub(crate) async fn announce(inner: Arc<Inner>, _running: Running) {
+pub(crate) async fn announce(inner: Arc<Inner>, signer: Arc<Identity>, _running: Running) {
     let mut announced: Option<Vec<Addr>> = None;
+    let mut introduced_at: Option<Instant> = None;
     loop {
         let mut endpoints = endpoints(&inner.listening);
         // As many as a record has; those that the whole world can dial first.
@@ -24,7 +34,13 @@ pub(crate) async fn announce(inner: Arc<Inner>, _running: Running) {
         inner.finders.on_interfaces();
         if announced.as_ref() != Some(&addrs) {
             tell(&inner, &addrs).await;
-            announced = Some(addrs);
+            announced = Some(addrs.clone());
+            introduced_at = None;
+        }
+        let now = rt::now();
+        if introduced_at.is_none_or(|at| now >= at + RECORD_LASTS / 2) {
+            introduce(&inner, &signer, &addrs);
+            introduced_at = Some(now);
         }
         rt::sleep(LOOK_EVERY).await;
     }

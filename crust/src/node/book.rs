@@ -13,7 +13,7 @@ pub(crate) struct Book {
     given: HashMap<PeerId, Vec<Addr>>,
     /// What peers said; of those heard of longest ago it is forgotten.
     told: Recent<PeerId, Vec<Addr>>,
-    /// What discoveries said; likewise.
+    /// What discoveries said, the newest first; likewise.
     heard: Recent<PeerId, Vec<Addr>>,
 }
 
@@ -40,9 +40,14 @@ impl Book {
         self.told.insert(peer, addrs);
     }
 
-    /// A discovery says where `peer` is. Replaces what was said before.
+    /// A discovery says where `peer` is: that comes before what this or another said earlier.
     pub(crate) fn hear(&mut self, peer: PeerId, addrs: &[Addr]) {
-        let addrs = addrs[..addrs.len().min(MAX_ADDRS)].to_vec();
+        let mut addrs = addrs[..addrs.len().min(MAX_ADDRS)].to_vec();
+        for earlier in self.heard.get(&peer).into_iter().flatten() {
+            if addrs.len() < MAX_ADDRS && !addrs.contains(earlier) {
+                addrs.push(earlier.clone());
+            }
+        }
         self.heard.insert(peer, addrs);
     }
 
@@ -86,6 +91,17 @@ mod tests {
         book.give(peer(1), addr(1));
         book.tell(peer(1), &[addr(2), addr(3)]);
         assert_eq!(book.addrs(&peer(1)), [addr(1), addr(2), addr(3)]);
+    }
+
+    #[test]
+    fn what_one_discovery_said_is_not_forgotten_for_what_another_says() {
+        let mut book = Book::new();
+        book.hear(peer(1), &[addr(1), addr(2)]);
+        book.hear(peer(1), &[addr(3)]);
+        book.hear(peer(1), &[]);
+        assert_eq!(book.addrs(&peer(1)), [addr(3), addr(1), addr(2)]);
+        book.hear(peer(1), &(10..30).map(addr).collect::<Vec<_>>());
+        assert_eq!(book.addrs(&peer(1)).len(), MAX_ADDRS);
     }
 
     #[test]

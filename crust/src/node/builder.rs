@@ -246,7 +246,7 @@ impl NodeBuilder {
                 switchboard,
             })
         });
-        let loops = start_loops(&inner, listeners);
+        let loops = start_loops(&inner, &identity, listeners);
         Ok(Node::new(inner, loops))
     }
 
@@ -289,7 +289,11 @@ impl Source {
 }
 
 /// What goes on until the node ends, whatever its sessions do.
-fn start_loops(inner: &Arc<Inner>, listeners: Vec<Listener>) -> Vec<rt::Task<()>> {
+fn start_loops(
+    inner: &Arc<Inner>,
+    identity: &Arc<Identity>,
+    listeners: Vec<Listener>,
+) -> Vec<rt::Task<()>> {
     let running = || inner.tasks.start();
     let is_searching = !inner.discoveries.is_empty() || inner.wishes.is_keeping();
     // Before there can be a session.
@@ -300,7 +304,11 @@ fn start_loops(inner: &Arc<Inner>, listeners: Vec<Listener>) -> Vec<rt::Task<()>
     let mut loops: Vec<_> = accepts.collect();
     if let Some(events) = contacts {
         loops.push(rt::spawn(serve(inner.clone(), events, running())));
-        loops.push(rt::spawn(announce(inner.clone(), running())));
+        loops.push(rt::spawn(announce(
+            inner.clone(),
+            identity.clone(),
+            running(),
+        )));
         loops.push(rt::spawn(keep(inner.clone(), running())));
     }
     loops

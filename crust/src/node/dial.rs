@@ -15,6 +15,7 @@ use crate::{
         establish::{EstablishError, attempt},
         inner::Inner,
         keyring::Opening,
+        ways::Ways,
     },
     session::{Session, shared::Shared},
 };
@@ -121,7 +122,12 @@ pub(crate) async fn connect(
             (known, Some(peer)) if known.is_empty() => search(inner, peer).await?,
             (known, _) => known,
         };
-        race(inner, &target, pinned, addrs).await
+        let had_any = !addrs.is_empty();
+        let ways = Ways::new(inner, target.peer(), addrs, pinned);
+        if had_any && ways.is_empty() {
+            return Err(ConnectError::Oneself);
+        }
+        race(inner, &target, pinned, ways).await
     };
     let session = inner.until_stopped(reached).await;
     session.ok_or(ConnectError::Shutdown)?.map(Session)
@@ -167,28 +173,34 @@ async fn search(inner: &Inner, peer: PeerId) -> Result<VecDeque<Addr>, ConnectEr
 }
 
 /// Tries one address after the other, each [`Timeouts::stagger`](crate::Timeouts) after the one before or at once when
-/// that failed (RFC 8305 §5). The first session ends the rest.
+/// that failed (RFC 8305 §5), and addresses that are heard of meanwhile. The first session ends the rest. What nobody
+/// asked for goes on at [`ADDRS_AT_ONCE`] at most.
 async fn race(
     inner: &Arc<Inner>,
     target: &Target,
     pinned: bool,
-    mut addrs: VecDeque<Addr>,
+    mut ways: Ways,
 ) -> Result<Arc<Shared>, ConnectError> {
     let opening = Opening {
         role: Role::Dialer,
         expect: target.peer(),
         pinned,
     };
+    let at_once = if pinned { usize::MAX } else { ADDRS_AT_ONCE };
     let mut running = FuturesUnordered::new();
     let mut failed = Vec::new();
     loop {
-        if let Some(addr) = addrs.pop_front() {
+        ways.refresh(inner);
+        if running.len() < at_once
+            && let Some(addr) = ways.next()
+        {
             running.push(try_addr(inner, addr, opening));
         }
-        let stagger = if addrs.is_empty() {
-            Duration::MAX
+        let stagger = inner.timeouts.stagger;
+        let wait = if ways.is_empty() || running.len() >= at_once {
+            stagger.max(LOOK_EVERY)
         } else {
-            inner.timeouts.stagger
+            stagger
         };
         select_biased! {
             result = running.select_next_some() => match result {
@@ -199,9 +211,9 @@ async fn race(
                     failed.push(attempt);
                 }
             },
-            () = pause(stagger).fuse() => {}
+            () = rt::sleep(wait).fuse() => {}
         }
-        if running.is_empty() && addrs.is_empty() {
+        if running.is_empty() && ways.is_empty() {
             return Err(ConnectError::Failed {
                 target: target.to_string(),
                 attempts: failed,
@@ -210,12 +222,11 @@ async fn race(
     }
 }
 
-async fn pause(duration: Duration) {
-    if duration == Duration::MAX {
-        std::future::pending::<()>().await;
-    }
-    rt::sleep(duration).await;
-}
+/// Addresses of one peer that are dialed at a time where the application asked for nobody: whoever tells of sixteen that
+/// lead nowhere must not make this node dial them all.
+pub(crate) const ADDRS_AT_ONCE: usize = 4;
+/// How often it is looked for addresses that were heard of meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 async fn try_addr(
     inner: &Arc<Inner>,

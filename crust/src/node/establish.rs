@@ -9,10 +9,11 @@ use crate::{
     control::Channel,
     error::AttemptError,
     node::{
+        contacts,
         inner::Inner,
         keyring::{Keyring, Opening, protocol, shake_hands},
         registry::Admission,
-        room::Living,
+        room::{Entry, Living},
     },
     reason::{CloseCode, DisconnectReason},
     session::{
@@ -25,7 +26,7 @@ use crate::{
         shared::{self, Names, Shared},
     },
     wire::{
-        contacts::{ContactsMessage, MAX_CONTACTS},
+        contacts::ContactsMessage,
         frame::{Frame, Frames},
         hello::Hello,
     },
@@ -81,22 +82,31 @@ pub(crate) async fn establish(
     })
 }
 
-/// Finds room for a session with the peer that has proven itself, or tells it that there is none.
+/// How a session with `peer` comes to be.
 ///
 /// A peer that has a session finds room for another: which of the two stays is settled later.
-async fn find_room(
+fn entry(inner: &Inner, peer: &PeerId, opening: Opening) -> Entry {
+    if opening.pinned || inner.registry.session(peer).is_some() {
+        return Entry::Wanted;
+    }
+    match opening.role {
+        Role::Dialer => Entry::Dialed,
+        Role::Listener => Entry::Accepted,
+    }
+}
+
+/// Looks for room for a session with the peer that has proven itself, or tells it that there is none.
+async fn refuse_if_full(
     inner: &Inner,
     keyring: &mut Keyring,
     opening: Opening,
-) -> Result<Living, AttemptError> {
-    let wanted = opening.pinned || inner.registry.session(&keyring.peer).is_some();
-    if let Some(living) = inner.room.enter(wanted) {
-        return Ok(living);
+) -> Result<(), AttemptError> {
+    if inner.room.has_room(entry(inner, &keyring.peer, opening)) {
+        return Ok(());
     }
     if opening.role == Role::Listener && inner.refusals.take(rt::now()) {
         // Whoever is told of this node by everybody must not meet a dead end.
-        let records = || inner.finders.contacts(MAX_CONTACTS);
-        let contacts = inner.exchange.handout(rt::now(), records);
+        let contacts = inner.exchange.handout(rt::now(), || contacts::known(inner));
         let contacts = Frame::Control {
             channel: Channel::Contacts as u8,
             data: &contacts,
@@ -107,17 +117,45 @@ async fn find_room(
     Err(AttemptError::Limit)
 }
 
+/// Takes the room that was there when the peer proved itself. It may be gone: others were faster.
+async fn enter(
+    inner: &Inner,
+    keyring: &mut Keyring,
+    opening: Opening,
+) -> Result<Living, AttemptError> {
+    if let Some(living) = inner.room.enter(entry(inner, &keyring.peer, opening)) {
+        return Ok(living);
+    }
+    keyring.refuse(CloseCode::Limit).await;
+    Err(AttemptError::Limit)
+}
+
 /// Everything that needs the other side. Gives the window that it opens, and the frames that came with its last word.
 async fn agree(
     inner: &Inner,
     connection: Connection,
     opening: Opening,
 ) -> Result<(Keyring, Arc<Shared>, u64, Vec<u8>, Living), EstablishError> {
-    let (mut keyring, ours, theirs, rest, living) = meet(inner, connection, opening).await?;
+    let Met {
+        mut keyring,
+        ours,
+        theirs,
+        rest,
+    } = meet(inner, connection, opening).await?;
     inner.on_told(keyring.peer, &theirs.addrs);
     let shared = share(inner, &keyring, opening, &ours, &theirs);
-    let first = settle(inner, &mut keyring, &shared, &theirs, rest).await?;
+    let end = (theirs.ended, rest);
+    let (first, living) = settle(inner, &mut keyring, &shared, end, opening).await?;
     Ok((keyring, shared, theirs.window, first, living))
+}
+
+/// Two nodes that have said who they are.
+struct Met {
+    keyring: Keyring,
+    ours: Hello,
+    theirs: Hello,
+    /// The frames that came with their hello.
+    rest: Vec<u8>,
 }
 
 /// Handshake and hellos.
@@ -125,13 +163,13 @@ async fn meet(
     inner: &Inner,
     connection: Connection,
     opening: Opening,
-) -> Result<(Keyring, Hello, Hello, Vec<u8>, Living), EstablishError> {
+) -> Result<Met, EstablishError> {
     let mut keyring = shake_hands(inner, connection, opening).await?;
     if keyring.peer == inner.id {
         return Err(AttemptError::Oneself.into());
     }
     refuse_if_blocked(inner, &mut keyring).await?;
-    let living = find_room(inner, &mut keyring, opening).await?;
+    refuse_if_full(inner, &mut keyring, opening).await?;
     let closing = inner.registry.session(&keyring.peer);
     if let Some(closing) = closing.filter(|session| session.is_closing()) {
         // The hello tells the peer that it has ended; until then the peer would take this connection for a duplicate.
@@ -160,20 +198,28 @@ async fn meet(
         _ => return Err(protocol("the first frame is no hello").into()),
     };
     let rest = frames.rest().to_vec();
-    Ok((keyring, ours, theirs, rest, living))
+    Ok(Met {
+        keyring,
+        ours,
+        theirs,
+        rest,
+    })
 }
 
-/// Settles that this connection carries the session. Gives the frames that follow.
+/// Settles that this connection carries the session, and takes room for it. `their_end`: which of our sessions the
+/// peer knows to have ended, and the frames that came with its hello. Gives the frames that follow.
 async fn settle(
     inner: &Inner,
     keyring: &mut Keyring,
     shared: &Arc<Shared>,
-    theirs: &Hello,
-    rest: Vec<u8>,
-) -> Result<Vec<u8>, EstablishError> {
+    their_end: (Option<u64>, Vec<u8>),
+    opening: Opening,
+) -> Result<(Vec<u8>, Living), EstablishError> {
+    let (ended_there, rest) = their_end;
     if inner.registry.is_arbiter(&shared.peer) {
         refuse_if_blocked(inner, keyring).await?;
-        let decide = || inner.registry.decide(shared, theirs.ended);
+        let living = enter(inner, keyring, opening).await?;
+        let decide = || inner.registry.decide(shared, ended_there);
         match admit(decide).await {
             Ok(()) => {}
             Err(code) => {
@@ -186,7 +232,7 @@ async fn settle(
         }
         // The session is registered, so nothing may be awaited from here on; its task sends the confirmation first.
         keyring.unsent = keyring.seal(&Frame::Confirm);
-        return Ok(rest);
+        return Ok((rest, living));
     }
     // Until it is a session here too, the peer may count it as one: the next hello tells that it is not.
     let unconfirmed = Unconfirmed { inner, shared };
@@ -207,11 +253,12 @@ async fn settle(
     }
     let rest = frames.rest().to_vec();
     refuse_if_blocked(inner, keyring).await?;
+    let living = enter(inner, keyring, opening).await?;
     admit(|| inner.registry.confirm(shared))
         .await
         .map_err(|_| AttemptError::Ended(DisconnectReason::Shutdown))?;
     std::mem::forget(unconfirmed);
-    Ok(rest)
+    Ok((rest, living))
 }
 
 /// A block may have come while the peer's word was waited for.

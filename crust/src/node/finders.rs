@@ -83,6 +83,12 @@ pub(crate) struct Finders {
     pub(crate) beacon: Option<Arc<Beacon>>,
     #[cfg(feature = "gossip")]
     pub(crate) gossip: Option<Arc<Gossip>>,
+    /// Those that the beacon was told to ask last.
+    #[cfg(all(feature = "beacon", feature = "bootstrap"))]
+    probed: Mutex<Vec<IpAddr>>,
+    /// Hosts that the application wants to be asked on the LAN.
+    #[cfg(all(feature = "beacon", feature = "bootstrap"))]
+    probes: Vec<IpAddr>,
     /// The networks that the cache knows this machine to be in.
     #[cfg(feature = "bootstrap")]
     prefixes: Mutex<Vec<ipnet::IpNet>>,
@@ -109,6 +115,14 @@ impl Finders {
         ]
         .contains(&true);
         Self {
+            #[cfg(all(feature = "beacon", feature = "bootstrap"))]
+            probed: Mutex::default(),
+            #[cfg(all(feature = "beacon", feature = "bootstrap"))]
+            probes: wanted
+                .lan
+                .as_ref()
+                .map(|lan| lan.probes.clone())
+                .unwrap_or_default(),
             #[cfg(feature = "bootstrap")]
             cache: open_cache(wanted.cache, wanted.contacts, identity, network).await,
             #[cfg(feature = "beacon")]
@@ -200,15 +214,29 @@ impl Finders {
         if let Some(cache) = &self.cache {
             let prefixes = super::endpoints::prefixes();
             let mut known = lock(&self.prefixes);
-            if *known == prefixes {
-                return;
+            if *known != prefixes {
+                known.clone_from(&prefixes);
+                cache.set_lans(prefixes);
             }
-            known.clone_from(&prefixes);
-            cache.set_lans(prefixes);
         }
         #[cfg(all(feature = "beacon", feature = "bootstrap"))]
-        if let (Some(cache), Some(beacon)) = (&self.cache, &self.beacon) {
-            beacon.probe(&hosts_on_links(cache));
+        self.probe();
+    }
+
+    /// Has the hosts asked that the application named, and those of cached peers on the networks that this machine is in.
+    #[cfg(all(feature = "beacon", feature = "bootstrap"))]
+    fn probe(&self) {
+        let (Some(cache), Some(beacon)) = (&self.cache, &self.beacon) else {
+            return;
+        };
+        let mut hosts = self.probes.clone();
+        hosts.extend(hosts_on_links(cache));
+        hosts.sort_unstable();
+        hosts.dedup();
+        let mut probed = lock(&self.probed);
+        if *probed != hosts {
+            beacon.probe(&hosts);
+            *probed = hosts;
         }
     }
 

@@ -124,13 +124,12 @@ impl Inner {
     pub(crate) fn new(parts: Parts) -> Self {
         let id = parts.keys.peer_id();
         let (stop, stopped) = oneshot::channel();
-        let most = parts.keep.as_ref().map_or(usize::MAX, |keep| *keep.end());
         Self {
             id,
             instance: parts.seed[0],
             keys: parts.keys,
             gate: Mutex::new(Gate::new(parts.limits.clone())),
-            room: Room::new(most),
+            room: Room::new(parts.keep.as_ref()),
             refusals: Refusals::default(),
             exchange: Exchange::new(),
             switchboard: parts.switchboard,
@@ -324,6 +323,27 @@ impl Inner {
                 addrs: shared(&record.addrs).cloned().collect(),
                 source: CONTACTS,
             });
+        }
+    }
+
+    /// A peer that is connected says where it is, so that it can be remembered and handed on.
+    ///
+    /// Gives whether it did: the record is its own, and worth handing on.
+    pub(crate) fn on_record(&self, peer: PeerId, signed: &SignedRecord) -> bool {
+        let now_ms = u64::try_from(rt::unix_time().as_millis()).unwrap_or(u64::MAX);
+        match signed.verify(&Ed25519Verifier, now_ms) {
+            Ok(record) if record.peer == peer => {
+                self.finders.learn(signed);
+                shared(&record.addrs).next().is_some()
+            }
+            Ok(_) => {
+                tracing::debug!(%peer, "record of somebody else, ignored");
+                false
+            }
+            Err(error) => {
+                tracing::debug!(%peer, %error, "record refused");
+                false
+            }
         }
     }
 

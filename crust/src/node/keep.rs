@@ -249,7 +249,7 @@ impl Keeper {
         let searches = self.searches.iter().filter(|_| is_wanted);
         let searches = searches.filter_map(Search::poll_timeout);
         let patience = self.callers.map(|_| now + self.inner.timeouts.search);
-        let ask = self.is_stuck(sessions).then(|| now + contacts::ASK_EVERY);
+        let ask = self.is_stuck(sessions).then(|| now + contacts::ASK_AGAIN);
         let anew = self.anew_at().filter(|at| now < *at);
         let next = searches
             .chain(patience)
@@ -302,11 +302,9 @@ impl Keeper {
         };
         self.inner.on_heard(peer, &found.addrs);
         let source = found.source;
-        if self.told.get(&(peer, source)).is_none() {
+        let event = Event::Discovered { peer, source };
+        if self.told.get(&(peer, source)).is_none() && self.inner.hub.notify_discovered(event) {
             self.told.insert((peer, source), ());
-            self.inner
-                .hub
-                .notify_discovered(Event::Discovered { peer, source });
         }
     }
 

@@ -14,16 +14,20 @@ pub(crate) enum ContactsMessage {
     Request,
     /// These; nobody's signature is checked.
     Contacts(Vec<SignedRecord>),
+    /// This is where I am; likewise.
+    Own(SignedRecord),
 }
 
 impl ContactsMessage {
     /// Of contacts as many as a control message holds, [`MAX_CONTACTS`] at most.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let Self::Contacts(records) = self else {
-            return vec![REQUEST];
+        let (kind, records) = match self {
+            Self::Request => return vec![REQUEST],
+            Self::Contacts(records) => (CONTACTS, &**records),
+            Self::Own(record) => (OWN, std::slice::from_ref(record)),
         };
-        bytes.put_u8(CONTACTS);
+        bytes.put_u8(kind);
         for record in records.iter().take(MAX_CONTACTS) {
             let Ok(record) = codec::encode::<_, MAX_RECORD_LEN>(record) else {
                 continue;
@@ -43,6 +47,10 @@ impl ContactsMessage {
             REQUEST if bytes.is_empty() => Ok(Self::Request),
             REQUEST => Err(ContactsError::Trailing),
             CONTACTS => records(bytes).map(Self::Contacts),
+            OWN => match <[_; 1]>::try_from(records(bytes)?) {
+                Ok([record]) => Ok(Self::Own(record)),
+                Err(_) => Err(ContactsError::NotOne),
+            },
             kind => Err(ContactsError::Kind(kind)),
         }
     }
@@ -73,6 +81,8 @@ pub(crate) enum ContactsError {
     Kind(u8),
     #[error("something follows a request")]
     Trailing,
+    #[error("a peer has one record of its own")]
+    NotOne,
     #[error("there are more than {MAX_CONTACTS} contacts")]
     TooMany,
     #[error("the contacts are cut off")]
@@ -86,6 +96,7 @@ const MAX_RECORD_LEN: usize = SignedRecord::MAX_LEN + SIGNATURE_LEN + 4;
 /// Kinds of messages.
 const REQUEST: u8 = 0;
 const CONTACTS: u8 = 1;
+const OWN: u8 = 2;
 /// Bytes of a length.
 const LENGTH_LEN: usize = 2;
 
@@ -118,8 +129,10 @@ mod tests {
             let came = ContactsMessage::Contacts(records[..fit].to_vec());
             assert_eq!(ContactsMessage::decode(&bytes).unwrap(), came);
         }
-        let request = ContactsMessage::Request;
-        assert_eq!(ContactsMessage::decode(&request.encode()), Ok(request));
+        let own = ContactsMessage::Own(record(&identity, 16));
+        for message in [ContactsMessage::Request, own] {
+            assert_eq!(ContactsMessage::decode(&message.encode()), Ok(message));
+        }
     }
 
     #[test]
@@ -131,6 +144,7 @@ mod tests {
         assert_eq!(decode(&one[..one.len() - 1]), Err(ContactsError::Truncated));
         assert_eq!(decode(&[]), Err(ContactsError::Truncated));
         assert_eq!(decode(&[REQUEST, 0]), Err(ContactsError::Trailing));
+        assert_eq!(decode(&[OWN]), Err(ContactsError::NotOne));
         assert_eq!(decode(&[7]), Err(ContactsError::Kind(7)));
     }
 

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
-use crust::{Addr, Event, Limits, Timeouts, core::Connection, rt};
+use crust::{
+    Addr, Event, Limits, Timeouts,
+    core::{Connection, Role},
+    rt,
+};
 use crust_crypto::Handshake;
-use crust_tests::{Frame, Hello, Hostile, eventually, identity_above, message, run, soon, tell};
+use crust_tests::{
+    Finds, Frame, Hello, Hostile, Net, contact, dial_from, eventually, find, identity_above,
+    message, run, soon, start, tell,
+};
 use futures::{AsyncReadExt, AsyncWriteExt};
 
 use crate::scene::{Scene, assert_ends_without_a_byte, keys};
@@ -242,5 +249,26 @@ fn replayed_first_message_gets_no_answer() {
         replay.write_all(&first).await.unwrap();
         assert_ends_without_a_byte(&mut replay).await;
         assert_counted(scene).await;
+    });
+}
+
+#[test]
+fn handshakes_that_come_to_nothing_take_no_room_of_sessions() {
+    run(async {
+        let far = Net::Tcp.node().await;
+        let finds = Finds::default();
+        let node = start(Net::Tcp.builder().discovery(finds.clone()).keep(1..=2)).await;
+        let mut silent = Vec::new();
+        for _ in 0..4 {
+            let connection = dial_from("127.0.0.1", &node.listening()[0]).await;
+            let keys = keys(&identity_above(&node));
+            let hostile = Hostile::new(connection, Role::Dialer, &keys).await;
+            silent.push(hostile.unwrap());
+        }
+        let honest = Net::Tcp.node().await;
+        soon(honest.connect(contact(&node))).await.unwrap();
+        finds.set([find(&far)]);
+        soon(node.bootstrap()).await.unwrap();
+        drop(silent);
     });
 }

@@ -92,6 +92,38 @@ fn machine_without_gossip_asks_the_one_it_knows_for_contacts() {
     );
 }
 
+#[test]
+fn machines_without_gossip_hand_on_where_those_are_that_they_know() {
+    Lab::run(
+        "routed::machines_without_gossip_hand_on_where_those_are_that_they_know",
+        Wiring::Routed,
+        |lab| {
+            let folder = std::env::temp_dir().join(format!("crust-lab-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            let hub = lab.addr(1, PORT);
+            let mut hosts: Vec<Host> = (0..6)
+                .map(|number| {
+                    let cache = folder.join(number.to_string());
+                    let mut args = vec![
+                        "keep=3..16".into(),
+                        format!("port={PORT}"),
+                        format!("cache={}", cache.display()),
+                    ];
+                    args.extend((number > 0).then(|| format!("contact={hub}")));
+                    lab.host(&args)
+                })
+                .collect();
+            hosts.iter_mut().for_each(Host::go);
+            hosts.iter_mut().for_each(Host::started);
+            let met = within(Duration::from_secs(20), "3 sessions each", || {
+                hosts.iter_mut().all(|host| host.count("sessions") >= 3)
+            });
+            eprintln!("six that knew one had 3 sessions each after {met:.2?}");
+            std::fs::remove_dir_all(&folder).unwrap();
+        },
+    );
+}
+
 /// Ten nodes meet and stop; nine of them start again, with the same addresses and nothing but their caches.
 fn restart(lab: &mut Lab, folder: &Path) {
     let first = lab.addr(1, PORT);

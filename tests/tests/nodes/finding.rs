@@ -1,10 +1,19 @@
 //! A node that finds its network and keeps itself connected.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use crust::{
     BootstrapError, ConnectError, DisconnectReason, Event, Identity, Node, Timeouts,
-    core::{DialOpts, DialOutcome, FoundPeer, Transport},
+    core::{
+        Addr, Connection, DialOpts, DialOutcome, FoundPeer, Listener, Transport, TransportError,
+        async_trait,
+    },
 };
 use crust_tests::{Finds, Net, addr, contact, eventually, find, find_addr, run, soon, start};
 
@@ -325,5 +334,82 @@ fn whoever_bootstraps_again_and_again_is_answered_once_a_second() {
         }
         assert!(asked <= 4, "{asked} times in 2.5 s");
         assert!(finds.reports().len() <= 16, "as often as patience has it");
+    });
+}
+
+#[test]
+fn those_who_fill_a_node_from_outside_leave_room_for_those_it_dials() {
+    run(async {
+        let net = Net::Tcp;
+        let finds = Finds::default();
+        let node = start(net.builder().discovery(finds.clone()).keep(2..=4)).await;
+        let mut strangers = Vec::new();
+        for _ in 0..6 {
+            let stranger = net.node().await;
+            let _ = stranger.connect(contact(&node)).await;
+            strangers.push(stranger);
+        }
+        assert_eq!(node.sessions().len(), 3);
+    });
+}
+
+/// Dials to it never end.
+#[derive(Debug, Default, Clone)]
+struct Tar(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Transport for Tar {
+    fn schemes(&self) -> &[&'static str] {
+        &["tar"]
+    }
+
+    async fn dial(&self, _: &Addr, _: &DialOpts) -> Result<Connection, TransportError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+
+    async fn listen(&self, addr: &Addr) -> Result<Listener, TransportError> {
+        Err(TransportError::Unsupported { addr: addr.clone() })
+    }
+}
+
+#[test]
+fn sixteen_addresses_are_dialed_at_a_time_however_many_are_told() {
+    run(async {
+        let tar = Tar::default();
+        let found = (0..32_u8).map(|host| FoundPeer {
+            peer: Some(Identity::generate().peer_id()),
+            addrs: (1..=16)
+                .map(|port| addr(&format!("tar://192.0.2.{host}:{port}")))
+                .collect(),
+            source: "finds",
+        });
+        let builder = Node::builder().dial_only().transport(tar.clone());
+        let mut timeouts = Timeouts::default();
+        timeouts.stagger = Duration::from_millis(1);
+        let builder = builder.timeouts(timeouts).keep(16..=20);
+        let node = start(builder.discovery(Finds::new(found))).await;
+        let dials = || tar.0.load(Ordering::SeqCst);
+        eventually(|| dials() == 16).await;
+        crust::rt::sleep(Duration::from_millis(200)).await;
+        assert_eq!(dials(), 16);
+        node.shutdown().await;
+    });
+}
+
+#[test]
+fn address_heard_of_during_a_dial_is_tried() {
+    run(async {
+        let net = Net::Tcp;
+        let far = net.node().await;
+        let tar = Tar::default();
+        let mut moved = find(&far);
+        moved.addrs = vec![addr("tar://192.0.2.1:1")];
+        let finds = Finds::new([moved]);
+        let builder = net.builder().transport(tar).discovery(finds.clone());
+        let node = start(builder.keep(1..=4)).await;
+        eventually(|| finds.searches() == 1).await;
+        finds.set([find(&far)]);
+        eventually(|| node.sessions().len() == 1).await;
     });
 }

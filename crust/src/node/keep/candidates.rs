@@ -8,7 +8,7 @@ use std::{
 use crust_core::{Addr, FoundPeer, PeerId};
 use ipnet::IpNet;
 
-use crate::node::{gate::prefix, keep::wishes::Ended};
+use crate::node::{dial::ADDRS_AT_ONCE, gate::prefix, keep::wishes::Ended};
 
 /// Peers that were found, and how dialing them went. Sans-IO.
 ///
@@ -118,6 +118,8 @@ impl Candidates {
         if self.dialing >= MAX_DIALS {
             return None;
         }
+        let dialing: Vec<_> = self.all.values().filter(|it| it.dialing).collect();
+        let dialing: Vec<_> = dialing.iter().filter_map(|it| it.prefix()).collect();
         let mut best: Option<(Rank, &Whom)> = None;
         let mut random = self.random;
         for (whom, candidate) in &self.all {
@@ -132,7 +134,7 @@ impl Candidates {
             // the same.
             let turn = candidate.number / TOGETHER;
             let rank = (
-                (candidate.failures, candidate.crowd(ties)),
+                (candidate.failures, candidate.crowd(ties, &dialing)),
                 (turn, next(&mut random)),
             );
             if best.as_ref().is_none_or(|(least, _)| rank < *least) {
@@ -202,6 +204,7 @@ impl Candidates {
         self.dialing > 0
             || self.all.iter().any(|(whom, candidate)| {
                 candidate.failures == 0
+                    && !candidate.unwanted
                     && candidate.peer.is_none()
                     && !candidate.is_tied(whom, ties)
             })
@@ -285,14 +288,19 @@ impl Candidate {
         peer.is_some_and(|peer| ties.peers.contains(peer))
     }
 
-    /// Sessions in the network that it is in: those of other networks come first, so that no network that goes dark
-    /// takes all sessions along.
-    fn crowd(&self, ties: &Ties) -> usize {
+    /// Sessions, and dials on their way, in the network that it is in: those of other networks come first, so that no
+    /// network that goes dark takes all sessions along.
+    fn crowd(&self, ties: &Ties, dialing: &[IpNet]) -> usize {
+        self.prefix().map_or(0, |prefix| {
+            let sessions = ties.prefixes.get(&prefix).copied();
+            let dials = dialing.iter().filter(|other| **other == prefix).count();
+            sessions.unwrap_or_default() + dials
+        })
+    }
+
+    fn prefix(&self) -> Option<IpNet> {
         let ip = self.addrs.iter().find_map(Addr::socket_addr);
-        let prefix = ip.map(|addr| prefix(addr.ip().to_canonical()));
-        prefix
-            .and_then(|prefix| ties.prefixes.get(&prefix).copied())
-            .unwrap_or_default()
+        ip.map(|addr| prefix(addr.ip().to_canonical()))
     }
 
     fn on_ended(&mut self, now: Instant, ended: Ended, jitter: u64) {
@@ -308,9 +316,12 @@ impl Candidate {
     }
 
     fn on_failed(&mut self, now: Instant, first: Duration, jitter: u64) {
-        let doubled = first.saturating_mul(1 << self.failures.min(16));
+        // Twice as long each time, and four times from the third on: who restarts is met again at once, and who is gone
+        // for minutes is not given up for it.
+        let doublings = self.failures + self.failures.saturating_sub(2);
+        let wait = first.saturating_mul(1 << doublings.min(16));
         self.failures = self.failures.saturating_add(1);
-        self.not_before = Some(now + jittered(doubled.min(LONGEST_WAIT), jitter));
+        self.not_before = Some(now + jittered(wait.min(LONGEST_WAIT), jitter));
     }
 }
 
@@ -328,12 +339,13 @@ fn next(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Dials at a time: enough to find somebody quickly among many that are gone.
-pub(crate) const MAX_DIALS: usize = 16;
+/// Peers dialed at a time, so that sixteen addresses are at most: enough to find somebody quickly among many that are
+/// gone.
+pub(crate) const MAX_DIALS: usize = 16 / ADDRS_AT_ONCE;
 /// Candidates kept; about 2 MiB with four addresses each.
 const MAX_CANDIDATES: usize = 4_096;
 /// Found one after the other and dialed in no order: as many as are dialed at a time.
-const TOGETHER: u64 = 16;
+const TOGETHER: u64 = MAX_DIALS as u64;
 /// A session of that length shows that the peer is one to keep.
 const LASTING: Duration = Duration::from_secs(30);
 /// Addresses of one candidate: as many as a record has.
@@ -369,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_dialed_once_at_a_time_and_no_more_than_sixteen() {
+    fn each_is_dialed_once_at_a_time_and_no_more_than_there_may_be() {
         let (mut candidates, now, ties) = candidates();
         for number in 1..=40 {
             candidates.handle_found(now, &found(number, &format!("tcp://192.0.{number}.1:1")));
@@ -381,6 +393,30 @@ mod tests {
         })
         .collect();
         assert_eq!(dialed.len(), MAX_DIALS);
+    }
+
+    #[test]
+    fn whoever_went_away_on_purpose_is_nobody_to_wait_for() {
+        let (mut candidates, now, ties) = candidates();
+        candidates.handle_found(now, &found(1, "tcp://192.0.2.1:1"));
+        candidates.handle_ended(now, peer(1), Ended::Unwanted);
+        candidates.hurry();
+        assert_eq!(candidates.poll_dial(now, &ties, Among::All), None);
+        assert!(!candidates.is_trying(&ties));
+    }
+
+    #[test]
+    fn other_networks_come_first_though_no_dial_has_ended() {
+        let (mut candidates, now, ties) = candidates();
+        for number in 1..=40 {
+            candidates.handle_found(now, &found(number, &format!("tcp://192.0.2.{number}:1")));
+        }
+        candidates.handle_found(now, &found(41, "tcp://198.51.100.1:1"));
+        let dialed = std::iter::from_fn(|| candidates.poll_dial(now, &ties, Among::All));
+        let places: Vec<_> = dialed
+            .map(|(whom, _)| whom == Whom::Peer(peer(41)))
+            .collect();
+        assert!(places[..2].contains(&true), "{places:?}");
     }
 
     #[test]
@@ -415,7 +451,8 @@ mod tests {
             now = at;
         }
         assert!(waits[0] >= FIRST_WAIT / 2 && waits[0] <= FIRST_WAIT * 3 / 2);
-        assert!(waits[6] >= 32 * FIRST_WAIT && waits[6] <= 96 * FIRST_WAIT);
+        assert!(waits[2] >= 2 * FIRST_WAIT && waits[2] <= 6 * FIRST_WAIT);
+        assert!(waits[5] >= 128 * FIRST_WAIT && waits[5] <= 384 * FIRST_WAIT);
         assert!(waits.iter().all(|wait| *wait <= LONGEST_WAIT * 3 / 2));
     }
 

@@ -1,0 +1,77 @@
+//! The addresses of whom is to be reached, in the order in which they are tried.
+
+use std::collections::VecDeque;
+
+use crust_core::{Addr, PeerId};
+
+use crate::node::{endpoints::endpoints, inner::Inner};
+
+/// Addresses to try: those known at the start, and those of the peer that come to be known meanwhile.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    peer: Option<PeerId>,
+    waiting: VecDeque<Addr>,
+    seen: Vec<Addr>,
+    /// Where this node is itself; no peer is there, whatever others say.
+    own: Vec<Addr>,
+}
+
+impl Ways {
+    /// `asked`: the application wants it, and knows what it says.
+    pub(crate) fn new(
+        inner: &Inner,
+        peer: Option<PeerId>,
+        known: VecDeque<Addr>,
+        asked: bool,
+    ) -> Self {
+        let mut own = Vec::new();
+        if !asked {
+            let endpoints = endpoints(&inner.listening).into_iter();
+            own.extend(endpoints.map(|endpoint| endpoint.local));
+            own.extend(inner.listening.iter().cloned());
+        }
+        let mut ways = Self {
+            peer,
+            waiting: VecDeque::new(),
+            seen: Vec::new(),
+            own,
+        };
+        for addr in known {
+            if ways.is_new(&addr) {
+                ways.waiting.push_back(addr);
+            }
+        }
+        ways
+    }
+
+    /// The next to try.
+    pub(crate) fn next(&mut self) -> Option<Addr> {
+        self.waiting.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes what was heard since: it comes first, for the peer may have moved.
+    pub(crate) fn refresh(&mut self, inner: &Inner) {
+        let Some(peer) = self.peer else { return };
+        for addr in inner.addrs(&peer).into_iter().rev() {
+            if self.is_new(&addr) {
+                self.waiting.push_front(addr);
+            }
+        }
+    }
+
+    fn is_new(&mut self, addr: &Addr) -> bool {
+        let is_known = self.seen.contains(addr) || self.own.contains(addr);
+        let is_new = !is_known && self.seen.len() < MAX_SEEN;
+        if is_new {
+            self.seen.push(addr.clone());
+        }
+        is_new
+    }
+}
+
+/// Addresses tried for one peer; after so many it is told that it cannot be reached.
+const MAX_SEEN: usize = 64;
