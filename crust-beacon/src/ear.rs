@@ -57,6 +57,10 @@ impl Ear {
                 return Verdict::Refused;
             }
         };
+        // The signature covers the record alone: that it has no addresses is what says goodbye.
+        if (message.kind == Kind::Goodbye) != record.addrs.is_empty() {
+            return Verdict::Refused;
+        }
         if message.kind == Kind::Goodbye {
             let index = link.interface.index;
             self.neighbours.leave(index, record.peer, record.seq);

@@ -1,5 +1,6 @@
 //! Beacons on a simulated LAN, in simulated time.
 
+mod forged;
 mod lan;
 
 use std::time::Duration;

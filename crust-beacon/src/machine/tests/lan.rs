@@ -1,5 +1,7 @@
 //! A LAN of beacons in simulated time: what one says to everybody, all hear a fifth of a millisecond later.
 
+mod forge;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -63,13 +65,8 @@ impl Lan {
             sent: BTreeMap::new(),
         };
         for index in 0..count {
-            let config = Config {
-                port: 5483,
-                seed: index as u64,
-                ..Config::default()
-            };
             lan.nodes.push(Node {
-                machine: Machine::new(config),
+                machine: machine(index),
                 host: 0,
                 clock_off_ms: 0,
                 is_plugged: true,
@@ -106,6 +103,13 @@ impl Lan {
             machine.set_searching(now, false);
             machine.goodbye(now);
         });
+    }
+
+    /// As after a crash: nothing is remembered, and nobody was told.
+    pub(super) fn restart(&mut self, node: usize) {
+        self.nodes[node].machine = machine(node);
+        self.set_link(node);
+        self.start(node);
     }
 
     pub(super) fn probe(&mut self, node: usize, others: &[usize]) {
@@ -348,6 +352,14 @@ impl Lan {
     fn ip_of(&self, node: usize) -> IpAddr {
         ip(node, self.nodes[node].host)
     }
+}
+
+fn machine(node: usize) -> Machine {
+    Machine::new(Config {
+        port: 5483,
+        seed: node as u64,
+        ..Config::default()
+    })
 }
 
 fn peer(node: usize) -> PeerId {

@@ -1,0 +1,39 @@
+//! What somebody who has the network key can do: sign nothing, but put the records of others into messages of his own.
+
+use super::*;
+
+impl Datagram {
+    pub(in crate::machine::tests) fn is_from(&self, node: usize) -> bool {
+        self.from == node
+    }
+
+    pub(in crate::machine::tests) fn message(&self) -> &Message {
+        &self.message
+    }
+}
+
+impl Lan {
+    /// Gives `node` a recorded datagram in which all but the record may be changed.
+    pub(in crate::machine::tests) fn forge(
+        &mut self,
+        node: usize,
+        recorded: &Datagram,
+        change: impl FnOnce(&mut Message),
+    ) {
+        let mut message = (*recorded.message).clone();
+        message.echo = None;
+        message.time_ms = self.time_of(node).unix_ms;
+        change(&mut message);
+        self.last_id += 1;
+        message.token = self.last_id;
+        let forged = Datagram {
+            source: SocketAddr::new(ip(FORGER, 0), 1),
+            stamp: self.last_id,
+            message: Arc::new(message),
+            ..*recorded
+        };
+        self.hear(node, &forged);
+    }
+}
+
+const FORGER: usize = 5_000;
