@@ -173,15 +173,14 @@ impl Machine {
             return;
         }
         link.replays.remember(now.at, arrival.stamp);
-        let verdict = self
-            .ear
-            .learn(now, (link, arrival.from), message, fresh, own);
-        match verdict {
-            Verdict::Taken => self.take(now, arrival, message, fresh),
-            Verdict::Older => self.challenge(now, arrival, message),
-            Verdict::Own => self.counters.repeated += 1,
-            Verdict::Refused => self.counters.refused += 1,
+        match self.ear.learn(now, (link, arrival.from), message, own) {
+            Verdict::Taken => self.counters.taken += 1,
+            Verdict::Older => self.counters.stale += 1,
+            Verdict::Own => return self.counters.repeated += 1,
+            Verdict::Refused => return self.counters.refused += 1,
         }
+        self.expire_at.get_or_insert(now.at + EXPIRY_INTERVAL);
+        self.heed(now, arrival, message, fresh);
     }
 
     /// A datagram of our own was sent with this stamp; it is not taken when it comes back.
@@ -275,10 +274,8 @@ impl Machine {
         }
     }
 
-    /// Takes notice of a message that is believed.
-    fn take(&mut self, now: Now, arrival: Arrival, message: &Message, fresh: Fresh) {
-        self.counters.taken += 1;
-        self.expire_at.get_or_insert(now.at + EXPIRY_INTERVAL);
+    /// Does what a fresh message asks for.
+    fn heed(&mut self, now: Now, arrival: Arrival, message: &Message, fresh: Fresh) {
         if let Some(link) = self.links.get_mut(&arrival.link) {
             link.tokens.remember(now.at, message.token, Source::Heard);
             if let Some(echo) = message.echo {

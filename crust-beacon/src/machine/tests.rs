@@ -81,6 +81,36 @@ fn clock_that_was_put_right_does_not_hide_a_node() {
 }
 
 #[test]
+fn node_restarted_with_a_clock_set_back_is_taken_when_what_it_said_before_expires() {
+    let mut lan = Lan::new(2);
+    lan.set_clock(1, TEN_YEARS_MS);
+    (0..2).for_each(|node| lan.start(node));
+    lan.run(SECOND);
+    lan.set_clock(1, 0);
+    lan.restart_at(1, 200);
+    lan.run(SECOND);
+    assert_eq!(lan.known(1), [0], "it finds at once all the same");
+    lan.run(180 * SECOND);
+    assert_eq!(lan.addrs_of(0, 1), ["tcp://10.0.1.2:5483"]);
+    lan.run(75 * SECOND);
+    assert_eq!(lan.addrs_of(0, 1), ["tcp://10.9.0.200:5483"]);
+}
+
+#[test]
+fn node_that_said_goodbye_may_come_back_with_a_clock_set_back() {
+    let mut lan = Lan::new(2);
+    lan.set_clock(1, TEN_YEARS_MS);
+    (0..2).for_each(|node| lan.start(node));
+    lan.run(SECOND);
+    lan.stop(1);
+    lan.set_clock(1, 0);
+    lan.run(SECOND);
+    lan.restart(1);
+    lan.run(SECOND);
+    assert_eq!(lan.known(0), [1]);
+}
+
+#[test]
 fn datagram_sent_again_is_not_believed() {
     let mut lan = Lan::new(2);
     lan.start(0);

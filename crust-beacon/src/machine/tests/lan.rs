@@ -105,6 +105,12 @@ impl Lan {
         });
     }
 
+    /// As [`restart`](Self::restart), with another address.
+    pub(super) fn restart_at(&mut self, node: usize, host: u8) {
+        self.nodes[node].host = host;
+        self.restart(node);
+    }
+
     /// As after a crash: nothing is remembered, and nobody was told.
     pub(super) fn restart(&mut self, node: usize) {
         self.nodes[node].machine = machine(node);
@@ -133,6 +139,10 @@ impl Lan {
 
     pub(super) fn unplug(&mut self, node: usize) {
         self.nodes[node].is_plugged = false;
+    }
+
+    pub(super) fn plug(&mut self, node: usize) {
+        self.nodes[node].is_plugged = true;
     }
 
     pub(super) fn filter_broadcasts(&mut self) {

@@ -13,6 +13,13 @@ impl Datagram {
 }
 
 impl Lan {
+    /// The token of what `node` sent last.
+    pub(in crate::machine::tests) fn last_token(&self, node: usize) -> u64 {
+        let mut sent = self.recorded.iter().rev();
+        let last = sent.find(|datagram| datagram.from == node).unwrap();
+        last.message.token
+    }
+
     /// Gives `node` a recorded datagram in which all but the record may be changed.
     pub(in crate::machine::tests) fn forge(
         &mut self,
