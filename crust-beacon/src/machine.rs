@@ -289,9 +289,10 @@ impl Machine {
 
     fn plan_answer(&mut self, now: Now, arrival: Arrival, message: &Message, fresh: Fresh) {
         let others = self.ear.neighbours().count_on(arrival.link);
-        let is_for_us = message.flags.has(Flags::DIRECT)
+        let is_for_us = message.asked.is_some_and(|host| self.is_own(host))
             || message.echo.is_some() && fresh == Fresh::ByToken(Source::Own);
-        if message.echo.is_some() && !is_for_us {
+        let is_for_one = message.asked.is_some() || message.echo.is_some();
+        if is_for_one && !is_for_us {
             return;
         }
         let speaks = is_for_us || self.speaks_up(now, arrival.link, message, others);
@@ -345,6 +346,11 @@ impl Machine {
         if !link.replies.plan(reply) {
             self.counters.over_limit += 1;
         }
+    }
+
+    /// Whether a question to `host` is to us: a host may have two interfaces on one link, and answer for one on the other.
+    fn is_own(&self, host: IpAddr) -> bool {
+        self.links.values().any(|link| link.interface.is_own(host))
     }
 
     fn own_peer(&self) -> Option<PeerId> {

@@ -139,7 +139,8 @@ impl Voice {
             host => SocketAddr::new(host, self.port),
         };
         let mut draft = Draft::new(Kind::Query);
-        draft.flags = Flags::UNICAST.with(Flags::DIRECT);
+        draft.flags = Flags::UNICAST;
+        draft.asked = Some(host);
         self.query(now, link, Destination::One(to), draft);
     }
 
@@ -203,6 +204,7 @@ impl Voice {
             token,
             echo: draft.echo,
             record,
+            asked: draft.asked,
         };
         self.transmits.push_back(Transmit {
             link: link.interface.index,
@@ -249,6 +251,7 @@ struct Draft {
     kind: Kind,
     flags: Flags,
     echo: Option<u64>,
+    asked: Option<IpAddr>,
 }
 
 impl Draft {
@@ -257,6 +260,7 @@ impl Draft {
             kind,
             flags: Flags::default(),
             echo: None,
+            asked: None,
         }
     }
 }

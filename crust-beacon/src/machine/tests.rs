@@ -211,6 +211,30 @@ fn probe_finds_where_nothing_to_everybody_gets_through() {
 }
 
 #[test]
+fn host_that_knows_two_hundred_answers_a_probe_all_the_same() {
+    let mut lan = Lan::new(201);
+    (0..200).for_each(|node| lan.announce(node));
+    lan.run(500 * SECOND);
+    lan.filter_broadcasts();
+    lan.forget_traffic();
+    lan.search(200);
+    lan.probe(200, &[7]);
+    lan.run(SECOND / 2);
+    assert_eq!(lan.sent(Kind::Answer), 1);
+}
+
+#[test]
+fn question_to_one_host_is_not_answered_by_the_others_though_they_hear_it() {
+    let mut lan = Lan::new(200);
+    (0..200).for_each(|node| lan.announce(node));
+    lan.run(500 * SECOND);
+    lan.forget_traffic();
+    lan.ask_all_for(7);
+    lan.run(SECOND / 2);
+    assert_eq!(lan.sent(Kind::Answer), 1);
+}
+
+#[test]
 fn off_link_datagram_is_not_opened() {
     let mut lan = Lan::new(1);
     lan.start(0);

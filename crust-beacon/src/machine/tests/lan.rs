@@ -407,6 +407,7 @@ fn announcement_of(node: usize, time_ms: u64, token: u64) -> Message {
         token,
         echo: None,
         record: Some(record.sign(&Zeros).unwrap()),
+        asked: None,
     }
 }
 

@@ -41,6 +41,28 @@ impl Lan {
         };
         self.hear(node, &forged);
     }
+
+    /// Asks everybody a question that names one host, as if it came from some port on the link.
+    pub(in crate::machine::tests) fn ask_all_for(&mut self, node: usize) {
+        self.last_id += 1;
+        let message = Message {
+            kind: Kind::Query,
+            flags: Flags::UNICAST,
+            time_ms: self.time_of(node).unix_ms,
+            token: self.last_id,
+            echo: None,
+            record: None,
+            asked: Some(ip(node, 0)),
+        };
+        let datagram = Datagram {
+            from: FORGER,
+            source: SocketAddr::new(ip(FORGER, 0), 1),
+            to: Destination::Everybody,
+            stamp: self.last_id,
+            message: Arc::new(message),
+        };
+        self.push(self.now, Event::Arrives(datagram));
+    }
 }
 
 const FORGER: usize = 5_000;
