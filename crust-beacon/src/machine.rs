@@ -309,8 +309,7 @@ impl Machine {
     /// Whether to answer a question to everybody, on a link where `others` are known.
     fn speaks_up(&mut self, now: Now, link: u32, message: &Message, others: usize) -> bool {
         if message.flags.has(Flags::UNICAST) {
-            // Nobody hears the answers of the others, so that each holds back by chance.
-            return self.voice.rng().chance(2 * ENOUGH, others);
+            return self.speaks_alone(others);
         }
         let was_said = |link: &Link| link.was_said(now.at);
         others < ENOUGH || !self.links.get(&link).is_some_and(was_said)
@@ -319,9 +318,24 @@ impl Machine {
     /// Asks whether a message that looks old was made just now. An old one gets no more than that.
     fn challenge(&mut self, now: Now, arrival: Arrival, message: &Message) {
         self.counters.stale += 1;
-        if self.is_active() && matches!(message.kind, Kind::Announce | Kind::Query) {
+        let asks = matches!(message.kind, Kind::Announce | Kind::Query);
+        if asks && self.is_active() && self.doubts(arrival.link, message) {
             self.plan(now, arrival, message, ReplyKind::Challenge);
         }
+    }
+
+    /// Whether it is for us to challenge a message.
+    fn doubts(&mut self, link: u32, message: &Message) -> bool {
+        if let Some(host) = message.asked {
+            return self.is_own(host);
+        }
+        let others = self.ear.neighbours().count_on(link);
+        !message.flags.has(Flags::UNICAST) || self.speaks_alone(others)
+    }
+
+    /// Whether to reply where nobody hears the replies of the `others`, so that each holds back by chance.
+    fn speaks_alone(&mut self, others: usize) -> bool {
+        self.voice.rng().chance(2 * ENOUGH, others)
     }
 
     fn plan(&mut self, now: Now, arrival: Arrival, message: &Message, kind: ReplyKind) {

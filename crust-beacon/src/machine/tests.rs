@@ -229,9 +229,25 @@ fn question_to_one_host_is_not_answered_by_the_others_though_they_hear_it() {
     (0..200).for_each(|node| lan.announce(node));
     lan.run(500 * SECOND);
     lan.forget_traffic();
-    lan.ask_all_for(7);
+    let seven = lan.ip_of(7);
+    lan.ask_all(|m| m.asked = Some(seven));
     lan.run(SECOND / 2);
     assert_eq!(lan.sent(Kind::Answer), 1);
+    lan.ask_all(|m| (m.asked, m.time_ms) = (Some(seven), 1));
+    lan.run(SECOND / 2);
+    assert_eq!(lan.sent(Kind::Query), 1);
+}
+
+#[test]
+fn old_question_to_be_answered_at_one_port_is_not_doubted_by_all() {
+    let mut lan = Lan::new(200);
+    (0..200).for_each(|node| lan.announce(node));
+    lan.run(500 * SECOND);
+    lan.forget_traffic();
+    lan.ask_all(|m| m.time_ms = 1);
+    lan.run(SECOND / 2);
+    let challenges = lan.sent(Kind::Query);
+    assert!((1..=40).contains(&challenges), "{challenges} challenges");
 }
 
 #[test]

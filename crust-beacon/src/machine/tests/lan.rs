@@ -359,7 +359,7 @@ impl Lan {
         }
     }
 
-    fn ip_of(&self, node: usize) -> IpAddr {
+    pub(super) fn ip_of(&self, node: usize) -> IpAddr {
         ip(node, self.nodes[node].host)
     }
 }

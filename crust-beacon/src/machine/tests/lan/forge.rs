@@ -42,18 +42,19 @@ impl Lan {
         self.hear(node, &forged);
     }
 
-    /// Asks everybody a question that names one host, as if it came from some port on the link.
-    pub(in crate::machine::tests) fn ask_all_for(&mut self, node: usize) {
+    /// Asks everybody, to be answered at some port on the link.
+    pub(in crate::machine::tests) fn ask_all(&mut self, change: impl FnOnce(&mut Message)) {
         self.last_id += 1;
-        let message = Message {
+        let mut message = Message {
             kind: Kind::Query,
             flags: Flags::UNICAST,
-            time_ms: self.time_of(node).unix_ms,
+            time_ms: self.time_of(0).unix_ms,
             token: self.last_id,
             echo: None,
             record: None,
-            asked: Some(ip(node, 0)),
+            asked: None,
         };
+        change(&mut message);
         let datagram = Datagram {
             from: FORGER,
             source: SocketAddr::new(ip(FORGER, 0), 1),
