@@ -91,6 +91,9 @@ impl Sockets {
         datagram: &[u8],
         mut sent: impl FnMut(io::Result<()>),
     ) {
+        if let Destination::One(to) = to {
+            return sent(self.send_to_one(*to, datagram));
+        }
         for own in &self.own {
             let result = match (to, own.subnet) {
                 (Destination::Everybody | Destination::Family(Family::V4), Some(subnet)) => {
@@ -100,13 +103,18 @@ impl Sockets {
                     let group = SocketAddrV6::new(GROUP, self.port, 0, self.index);
                     own.send(datagram, group.into())
                 }
-                (Destination::One(to), subnet) if is_reached(*to, subnet) => {
-                    own.send(datagram, *to)
-                }
                 _ => continue,
             };
             sent(result);
         }
+    }
+
+    /// Sends from the smallest subnet that the host is in: subnets of one link may be in others.
+    fn send_to_one(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        let ways = self.own.iter().filter(|own| is_reached(to, own.subnet));
+        let way = ways.max_by_key(|own| own.subnet.map(|subnet| subnet.prefix_len()));
+        let way = way.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        way.send(datagram, to)
     }
 }
 
@@ -280,3 +288,40 @@ fn bind_to_interface(_: &Socket, _: Domain, _: &Interface) {}
 
 /// What a flood of 50,000 datagrams a second fills between two looks.
 const RECEIVE_BUFFER_BYTES: usize = 512 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")] // Elsewhere, 127.0.0.1 is the only address of the loopback interface.
+    fn host_in_nested_subnets_is_sent_to_from_the_smallest_alone() {
+        let nets = [
+            "127.0.0.1/8",
+            "127.0.0.2/16",
+            "127.0.0.6/30",
+            "127.0.0.3/24",
+        ];
+        let interface = Interface {
+            index: 1,
+            name: "lo".into(),
+            nets: nets.map(|net| net.parse().unwrap()).into(),
+        };
+        let sockets = Sockets::open(&interface, 0, |_, error| panic!("{error}"));
+        let host = UdpSocket::bind("127.0.0.5:0").unwrap();
+        let to = Destination::One(host.local_addr().unwrap());
+        let mut sent = 0;
+        sockets.send(&to, b"x", |result| {
+            result.unwrap();
+            sent += 1;
+        });
+        assert_eq!(sent, 1);
+        let (_, from) = host.recv_from(&mut [0; 2]).unwrap();
+        assert_eq!(from.ip(), Ipv4Addr::new(127, 0, 0, 6));
+        host.set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        host.recv_from(&mut [0; 2]).unwrap_err();
+    }
+}
