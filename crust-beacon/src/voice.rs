@@ -188,7 +188,12 @@ impl Voice {
         record: Option<SignedRecord>,
     ) {
         let count = link.datagrams_to(&to);
-        if !link.limits.sent.admit(now.at, count) {
+        // Whoever was asked too much can still say goodbye.
+        let reserved = match draft.kind {
+            Kind::Goodbye => 0,
+            _ => link.datagrams_to(&Destination::Everybody),
+        };
+        if !link.limits.sent.admit_beside(now.at, count, reserved) {
             self.held_back += count as u64;
             return;
         }

@@ -161,6 +161,19 @@ fn stopped_node_is_forgotten_at_once_and_a_dead_one_in_minutes() {
 }
 
 #[test]
+fn goodbye_is_said_by_a_node_that_was_asked_too_much() {
+    let mut lan = Lan::new(2);
+    (0..2).for_each(|node| lan.start(node));
+    lan.run(100 * SECOND);
+    let sent = lan.sent_by(0);
+    (0..20).for_each(|_| lan.ask_one(0));
+    lan.run(SECOND / 4);
+    lan.stop(0);
+    lan.run(SECOND / 10);
+    assert_eq!((lan.known(1), lan.sent_by(0) - sent), (vec![], 20));
+}
+
+#[test]
 fn moved_node_is_found_again_at_once() {
     let mut lan = Lan::new(2);
     (0..2).for_each(|node| lan.start(node));

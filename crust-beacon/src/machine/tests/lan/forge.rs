@@ -44,6 +44,17 @@ impl Lan {
 
     /// Asks everybody, to be answered at some port on the link.
     pub(in crate::machine::tests) fn ask_all(&mut self, change: impl FnOnce(&mut Message)) {
+        self.ask(Destination::Everybody, change);
+    }
+
+    /// Asks `node` alone.
+    pub(in crate::machine::tests) fn ask_one(&mut self, node: usize) {
+        let host = self.ip_of(node);
+        let to = Destination::One(SocketAddr::new(host, 5483));
+        self.ask(to, |message| message.asked = Some(host));
+    }
+
+    fn ask(&mut self, to: Destination, change: impl FnOnce(&mut Message)) {
         self.last_id += 1;
         let mut message = Message {
             kind: Kind::Query,
@@ -58,7 +69,7 @@ impl Lan {
         let datagram = Datagram {
             from: FORGER,
             source: SocketAddr::new(ip(FORGER, 0), 1),
-            to: Destination::Everybody,
+            to,
             stamp: self.last_id,
             message: Arc::new(message),
         };
