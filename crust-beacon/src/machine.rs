@@ -87,6 +87,19 @@ impl Machine {
         }
     }
 
+    /// Says everything again on a link: there may be more who can hear it.
+    pub(crate) fn say_again(&mut self, now: Now, link: u32) {
+        let is_announcing = self.voice.announcement().is_some();
+        if let Some(link) = self.links.get_mut(&link) {
+            if is_announcing {
+                link.announcing.restart(now.at);
+            }
+            if self.is_searching {
+                link.querying.restart(now.at);
+            }
+        }
+    }
+
     /// Replaces what is announced; an empty announcement says goodbye.
     pub(crate) fn announce(&mut self, now: Now, announcement: &Announcement) {
         if announcement.addrs.is_empty() {
@@ -263,15 +276,7 @@ impl Machine {
             let link = Link::new(interface, hears, now.at);
             self.links.insert(index, link);
         }
-        let is_announcing = self.voice.announcement().is_some();
-        if let Some(link) = self.links.get_mut(&index) {
-            if is_announcing {
-                link.announcing.restart(now.at);
-            }
-            if self.is_searching {
-                link.querying.restart(now.at);
-            }
-        }
+        self.say_again(now, index);
     }
 
     /// Does what a fresh message asks for.

@@ -25,6 +25,7 @@ pub(crate) struct Sockets {
     own: Vec<Own>,
     shared: Vec<Arc<Async<UdpSocket>>>,
     hear: bool,
+    missing: usize,
     port: u16,
     index: u32,
 }
@@ -43,40 +44,40 @@ impl Sockets {
         port: u16,
         mut failed: impl FnMut(SocketKind, io::Error),
     ) -> Self {
-        let mut own = Vec::new();
-        for subnet in ways_out(interface) {
-            match open_own(interface, subnet) {
-                Ok(socket) => own.push(Own { subnet, socket }),
-                Err(error) => failed(SocketKind::Own, error),
-            }
-        }
-        let (mut shared, mut hear) = (Vec::new(), true);
-        for socket in open_shared(interface, port) {
-            match socket {
-                Ok(socket) => shared.push(socket),
-                Err(error) => {
-                    hear = false;
-                    failed(SocketKind::Shared, error);
-                }
-            }
-        }
+        let (mut hear, mut missing) = (true, 0);
+        let mut fail = |kind, error| {
+            hear &= kind != SocketKind::Shared;
+            missing += 1;
+            failed(kind, error);
+        };
+        let own = ways_out(interface).into_iter().filter_map(|subnet| {
+            let opened = open_own(interface, subnet).map_err(|error| fail(SocketKind::Own, error));
+            opened.ok().map(|socket| Own { subnet, socket })
+        });
+        let own = own.collect();
+        let shared = open_shared(interface, port).filter_map(|opened| {
+            let opened = opened.map_err(|error| fail(SocketKind::Shared, error));
+            opened.ok()
+        });
+        let shared = shared.collect();
         Self {
             own,
             shared,
             hear,
+            missing,
             port,
             index: interface.index,
         }
     }
 
-    /// Whether the beacon's port can be had now.
-    pub(crate) fn can_share(interface: &Interface, port: u16) -> bool {
-        open_shared(interface, port).all(|socket| socket.is_ok())
-    }
-
     /// Whether they hear all that is said to everybody.
     pub(crate) fn hear(&self) -> bool {
         self.hear
+    }
+
+    /// How many could not be opened.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
     }
 
     /// All of them, to be read.
