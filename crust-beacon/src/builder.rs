@@ -92,7 +92,7 @@ impl BeaconBuilder {
     ///
     /// # Panics
     ///
-    /// When the sealer makes datagrams more than 77 bytes longer: the longest message would not fit then.
+    /// When the sealer makes datagrams more than 61 bytes longer: the longest message would not fit then.
     pub fn start(self) -> Beacon {
         let overhead = self.sealer.overhead();
         assert!(

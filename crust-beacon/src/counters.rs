@@ -20,7 +20,8 @@ pub struct Counters {
     pub repeated: u64,
     /// Sent.
     pub sent: u64,
-    /// By a clock more than a minute from ours, and not in answer to anything; or older than what is known.
+    /// By a clock more than a minute from ours, and not in answer to anything; or with a record that is no newer than
+    /// what is known.
     pub stale: u64,
     /// Believed.
     pub taken: u64,

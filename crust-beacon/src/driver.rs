@@ -92,28 +92,31 @@ impl Links {
             }
         };
         let mut old = std::mem::take(&mut self.open);
+        let mut mended = Vec::new();
         for interface in interfaces {
             let open = match old.remove(&interface.index) {
-                Some(open) if open.interface == interface && open.sockets.hear() => open,
-                Some(open) if open.interface == interface => self.retry(open),
+                Some(open) if open.interface == interface => self.mend(open, &mut mended),
                 _ => self.open(interface),
             };
             self.open.insert(open.interface.index, open);
         }
         drop(old);
-        self.tell();
+        self.tell(&mended);
     }
 
-    /// Tells the machine which links there are.
-    fn tell(&self) {
+    /// Tells the machine which links there are, and which of them have sockets that they did not have before.
+    fn tell(&self, mended: &[u32]) {
         let open = self.open.iter();
         let sockets = open.map(|(index, open)| (*index, open.sockets.clone()));
         self.shared.set_sockets(sockets.collect());
         let open = self.open.values();
         let links = open.map(|open| (open.interface.clone(), open.sockets.hear()));
         let links = links.collect();
-        self.shared
-            .with(|machine, now| machine.set_links(now, links));
+        self.shared.with(|machine, now| {
+            machine.set_links(now, links);
+            let mended = mended.iter();
+            mended.for_each(|index| machine.say_again(now, *index));
+        });
     }
 
     fn open(&mut self, interface: Interface) -> Open {
@@ -132,18 +135,20 @@ impl Links {
         self.read(interface, sockets)
     }
 
-    /// Tries again to have the port, without a word if it is still taken.
-    fn retry(&self, open: Open) -> Open {
-        if !Sockets::can_share(&open.interface, self.port) {
+    /// Tries again to open the sockets that are missing, without a word if there is none more.
+    fn mend(&self, open: Open, mended: &mut Vec<u32>) -> Open {
+        if open.sockets.missing() == 0 {
             return open;
         }
-        let Open { interface, .. } = open;
-        let sockets = Sockets::open(&interface, self.port, |_, _| {});
-        info!(
-            interface = interface.name,
-            port = self.port,
-            "beacon has its port"
-        );
+        let sockets = Sockets::open(&open.interface, self.port, |_, _| {});
+        if sockets.missing() >= open.sockets.missing() {
+            return open;
+        }
+        let (interface, port) = (open.interface, self.port);
+        mended.push(interface.index);
+        if sockets.hear() && !open.sockets.hear() {
+            info!(interface = interface.name, port, "beacon has its port");
+        }
         self.read(interface, sockets)
     }
 

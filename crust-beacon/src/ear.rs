@@ -5,7 +5,6 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use crust_core::{PeerId, PeerRecord, RecordError, SIGNATURE_LEN, Verifier};
 
 use crate::{
-    freshness::{Fresh, Source},
     link::Link,
     neighbours::{Neighbour, Neighbours},
     voice::Now,
@@ -25,7 +24,7 @@ pub(crate) enum Verdict {
     Taken,
     /// Its record is not.
     Refused,
-    /// More is known already.
+    /// What it says of its sender is not news; the rest may be.
     Older,
     /// It is our own.
     Own,
@@ -45,7 +44,6 @@ impl Ear {
         now: Now,
         (link, from): (&Link, SocketAddr),
         message: &Message,
-        fresh: Fresh,
         own: Option<PeerId>,
     ) -> Verdict {
         let record = match self.read(message) {
@@ -57,12 +55,16 @@ impl Ear {
                 return Verdict::Refused;
             }
         };
+        // The signature covers the record alone: that it has no addresses is what says goodbye.
+        if (message.kind == Kind::Goodbye) != record.addrs.is_empty() {
+            return Verdict::Refused;
+        }
         if message.kind == Kind::Goodbye {
             let index = link.interface.index;
             self.neighbours.leave(index, record.peer, record.seq);
             return Verdict::Taken;
         }
-        self.hear(now, (link, from), message, fresh, &record)
+        self.hear(now, (link, from), message, &record)
     }
 
     pub(crate) fn neighbours(&self) -> &Neighbours {
@@ -87,7 +89,6 @@ impl Ear {
         now: Now,
         (link, from): (&Link, SocketAddr),
         message: &Message,
-        fresh: Fresh,
         record: &PeerRecord,
     ) -> Verdict {
         let addrs = link.interface.dialable(&record.addrs);
@@ -106,9 +107,7 @@ impl Ear {
         if message.kind != Kind::Answer {
             heard.offers_contacts = self.neighbours.offers_contacts(index, record.peer);
         }
-        // A clock that was set back makes records older; a token shows that they are not.
-        let is_proven = fresh == Fresh::ByToken(Source::Own);
-        if self.neighbours.hear(index, record.seq, is_proven, heard) {
+        if self.neighbours.hear(index, record.seq, heard) {
             Verdict::Taken
         } else {
             Verdict::Older

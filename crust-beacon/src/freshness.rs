@@ -92,6 +92,7 @@ mod tests {
             token: 1,
             echo,
             record: None,
+            asked: None,
         }
     }
 

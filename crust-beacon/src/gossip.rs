@@ -8,9 +8,10 @@
 //!   do not have it. Every five seconds on average, a few random peers are asked for what was missed, by a short digest
 //!   of what is known. A chain of 101 nodes knows all in 20 s.
 //! - **A record that is unsigned, expired, over-long, or older than one that is known is never handed on.** Its peer
-//!   renews it three times in its lifetime, which is 15 minutes in small networks and 30 in large ones; so the dead are
-//!   not talked of for longer than that. A node for which a peer is dead forgets it earlier, when dials to it fail or
-//!   [`forget`](Gossip::forget) says so.
+//!   renews it sixty times in its lifetime, which is 15 minutes in a network of a hundred and grows with it, to 25 hours
+//!   in one of ten thousand. A peer of which three renewals are missing is held to be dead and not talked of any more:
+//!   after 45 s in a network of a hundred, 75 minutes in one of ten thousand. A node for which a peer is dead forgets it
+//!   earlier, when dials to it fail or [`forget`](Gossip::forget) says so.
 //! - **All is bounded.** Each way of a session carries 32 KiB and 2 KiB/s; a node knows 10,000 records, of which one
 //!   peer can have told 500, and 256 can be in one /24 or /48; it checks 700 signatures a second.
 //! - **Who lies drives nobody out.** While the peer that told a record is connected, the record gives way only to

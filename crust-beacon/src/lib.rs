@@ -57,9 +57,9 @@
 //! |---|---|
 //! | sends junk | nothing: it is refused by one ChaCha20 block, at most 50,000 a second and socket are looked at, and 46,000 a second cost less than a tenth of a core |
 //! | sends recorded datagrams again | nothing within two minutes; later, four questions a second at most, and nothing is believed |
-//! | has the network key, and lies about another peer | nothing, where there is a verifier |
+//! | has the network key, and lies about another peer | nothing, where there is a verifier; an old record of it is a rumour where nothing newer is known |
 //! | has the network key, and talks without end | 20 datagrams a second and link are believed, 64 neighbours of one host |
-//! | asks with a false source address | one answer, no longer than three times the question, and to addresses on the link only |
+//! | asks with a false source address | some 16 answers if it asks all, one if it asks one host; each no longer than three times the question, and to addresses on the link only |
 //! | points at others | nothing: addresses that are not on the link are left out |
 //!
 //! A node sends at most 20 datagrams a second on a link, and believes as many.
@@ -70,6 +70,10 @@
 //! too: a question carries a random token, and whatever repeats a token of the last five seconds was made just now. So
 //! an announcement that looks old is answered by a question, by one of all who heard it, and the answer to that is
 //! believed.
+//!
+//! Of two records of a peer the one with the higher number holds, whatever the time. A node whose clock is set back while
+//! it runs goes on counting; one that crashed and starts again with such a clock is not taken again until its old entry
+//! expires, within 255 s.
 //!
 //! # Gossip
 //!

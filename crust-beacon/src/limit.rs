@@ -21,6 +21,11 @@ impl Limit {
 
     /// Whether `count` more fit into the last second; they count from then on.
     pub(crate) fn admit(&mut self, now: Instant, count: usize) -> bool {
+        self.admit_beside(now, count, 0)
+    }
+
+    /// As [`admit`](Self::admit), where `reserved` more are to fit after them.
+    pub(crate) fn admit_beside(&mut self, now: Instant, count: usize, reserved: usize) -> bool {
         while self
             .admitted
             .front()
@@ -28,7 +33,7 @@ impl Limit {
         {
             self.admitted.pop_front();
         }
-        let fits = self.admitted.len() + count <= self.limit;
+        let fits = self.admitted.len() + count + reserved <= self.limit;
         if fits {
             self.admitted.extend((0..count).map(|_| now));
         }
@@ -58,6 +63,16 @@ mod tests {
                 admitted.extend(is_admitted.then_some(now));
             }
         }
+    }
+
+    #[test]
+    fn what_is_reserved_is_left() {
+        let mut limit = Limit::new(3);
+        let now = crust_core::rt::now();
+        assert!(limit.admit_beside(now, 1, 2));
+        assert!(!limit.admit_beside(now, 1, 2));
+        assert!(limit.admit(now, 2));
+        assert!(!limit.admit(now, 1));
     }
 
     #[test]

@@ -87,6 +87,19 @@ impl Machine {
         }
     }
 
+    /// Says everything again on a link: there may be more who can hear it.
+    pub(crate) fn say_again(&mut self, now: Now, link: u32) {
+        let is_announcing = self.voice.announcement().is_some();
+        if let Some(link) = self.links.get_mut(&link) {
+            if is_announcing {
+                link.announcing.restart(now.at);
+            }
+            if self.is_searching {
+                link.querying.restart(now.at);
+            }
+        }
+    }
+
     /// Replaces what is announced; an empty announcement says goodbye.
     pub(crate) fn announce(&mut self, now: Now, announcement: &Announcement) {
         if announcement.addrs.is_empty() {
@@ -173,15 +186,14 @@ impl Machine {
             return;
         }
         link.replays.remember(now.at, arrival.stamp);
-        let verdict = self
-            .ear
-            .learn(now, (link, arrival.from), message, fresh, own);
-        match verdict {
-            Verdict::Taken => self.take(now, arrival, message, fresh),
-            Verdict::Older => self.challenge(now, arrival, message),
-            Verdict::Own => self.counters.repeated += 1,
-            Verdict::Refused => self.counters.refused += 1,
+        match self.ear.learn(now, (link, arrival.from), message, own) {
+            Verdict::Taken => self.counters.taken += 1,
+            Verdict::Older => self.counters.stale += 1,
+            Verdict::Own => return self.counters.repeated += 1,
+            Verdict::Refused => return self.counters.refused += 1,
         }
+        self.expire_at.get_or_insert(now.at + EXPIRY_INTERVAL);
+        self.heed(now, arrival, message, fresh);
     }
 
     /// A datagram of our own was sent with this stamp; it is not taken when it comes back.
@@ -264,21 +276,11 @@ impl Machine {
             let link = Link::new(interface, hears, now.at);
             self.links.insert(index, link);
         }
-        let is_announcing = self.voice.announcement().is_some();
-        if let Some(link) = self.links.get_mut(&index) {
-            if is_announcing {
-                link.announcing.restart(now.at);
-            }
-            if self.is_searching {
-                link.querying.restart(now.at);
-            }
-        }
+        self.say_again(now, index);
     }
 
-    /// Takes notice of a message that is believed.
-    fn take(&mut self, now: Now, arrival: Arrival, message: &Message, fresh: Fresh) {
-        self.counters.taken += 1;
-        self.expire_at.get_or_insert(now.at + EXPIRY_INTERVAL);
+    /// Does what a fresh message asks for.
+    fn heed(&mut self, now: Now, arrival: Arrival, message: &Message, fresh: Fresh) {
         if let Some(link) = self.links.get_mut(&arrival.link) {
             link.tokens.remember(now.at, message.token, Source::Heard);
             if let Some(echo) = message.echo {
@@ -292,9 +294,10 @@ impl Machine {
 
     fn plan_answer(&mut self, now: Now, arrival: Arrival, message: &Message, fresh: Fresh) {
         let others = self.ear.neighbours().count_on(arrival.link);
-        let is_for_us = message.flags.has(Flags::DIRECT)
+        let is_for_us = message.asked.is_some_and(|host| self.is_own(host))
             || message.echo.is_some() && fresh == Fresh::ByToken(Source::Own);
-        if message.echo.is_some() && !is_for_us {
+        let is_for_one = message.asked.is_some() || message.echo.is_some();
+        if is_for_one && !is_for_us {
             return;
         }
         let speaks = is_for_us || self.speaks_up(now, arrival.link, message, others);
@@ -311,8 +314,7 @@ impl Machine {
     /// Whether to answer a question to everybody, on a link where `others` are known.
     fn speaks_up(&mut self, now: Now, link: u32, message: &Message, others: usize) -> bool {
         if message.flags.has(Flags::UNICAST) {
-            // Nobody hears the answers of the others, so that each holds back by chance.
-            return self.voice.rng().chance(2 * ENOUGH, others);
+            return self.speaks_alone(others);
         }
         let was_said = |link: &Link| link.was_said(now.at);
         others < ENOUGH || !self.links.get(&link).is_some_and(was_said)
@@ -321,9 +323,24 @@ impl Machine {
     /// Asks whether a message that looks old was made just now. An old one gets no more than that.
     fn challenge(&mut self, now: Now, arrival: Arrival, message: &Message) {
         self.counters.stale += 1;
-        if self.is_active() && matches!(message.kind, Kind::Announce | Kind::Query) {
+        let asks = matches!(message.kind, Kind::Announce | Kind::Query);
+        if asks && self.is_active() && self.doubts(arrival.link, message) {
             self.plan(now, arrival, message, ReplyKind::Challenge);
         }
+    }
+
+    /// Whether it is for us to challenge a message.
+    fn doubts(&mut self, link: u32, message: &Message) -> bool {
+        if let Some(host) = message.asked {
+            return self.is_own(host);
+        }
+        let others = self.ear.neighbours().count_on(link);
+        !message.flags.has(Flags::UNICAST) || self.speaks_alone(others)
+    }
+
+    /// Whether to reply where nobody hears the replies of the `others`, so that each holds back by chance.
+    fn speaks_alone(&mut self, others: usize) -> bool {
+        self.voice.rng().chance(2 * ENOUGH, others)
     }
 
     fn plan(&mut self, now: Now, arrival: Arrival, message: &Message, kind: ReplyKind) {
@@ -348,6 +365,11 @@ impl Machine {
         if !link.replies.plan(reply) {
             self.counters.over_limit += 1;
         }
+    }
+
+    /// Whether a question to `host` is to us: a host may have two interfaces on one link, and answer for one on the other.
+    fn is_own(&self, host: IpAddr) -> bool {
+        self.links.values().any(|link| link.interface.is_own(host))
     }
 
     fn own_peer(&self) -> Option<PeerId> {

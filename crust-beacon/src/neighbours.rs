@@ -41,19 +41,21 @@ type Key = (PeerId, u32);
 #[derive(Debug)]
 struct Known {
     neighbour: Neighbour,
-    /// Its record's; an older record is not taken.
+    /// Its record's; only a newer record is taken.
     seq: u64,
     /// Higher than that of all that changed before.
     version: u64,
 }
 
 impl Neighbours {
-    /// Takes what was heard on a link. `false` where more is known already, or its host has its share of the table.
-    pub(crate) fn hear(&mut self, link: u32, seq: u64, is_proven: bool, heard: Neighbour) -> bool {
+    /// Takes what was heard on a link. `false` where as much is known already, or its host has its share of the table.
+    ///
+    /// Each record counts once, so that whoever tells an old one again does not keep alive a peer that fell silent.
+    pub(crate) fn hear(&mut self, link: u32, seq: u64, heard: Neighbour) -> bool {
         let key = (heard.peer, link);
         let known = self.known.get(&key);
         match known {
-            Some(known) if seq < known.seq && !is_proven => return false,
+            Some(known) if seq <= known.seq => return false,
             None if self.has_its_share(link, heard.source) => return false,
             _ => {}
         }
@@ -198,7 +200,7 @@ mod tests {
         let (mut table, start) = (Neighbours::default(), crust_core::rt::now());
         for peer in 0..3_000 {
             let at = start + Duration::from_millis(u64::from(peer));
-            assert!(table.hear(1, 1, false, neighbour(peer, peer, at)));
+            assert!(table.hear(1, 1, neighbour(peer, peer, at)));
         }
         let list = table.list();
         assert_eq!(list.len(), MAX_NEIGHBOURS);
@@ -208,39 +210,42 @@ mod tests {
     #[test]
     fn one_host_has_its_share_and_no_more() {
         let (mut table, now) = (Neighbours::default(), crust_core::rt::now());
-        let taken = (0..1_000).filter(|peer| table.hear(1, 1, false, neighbour(*peer, 7, now)));
+        let taken = (0..1_000).filter(|peer| table.hear(1, 1, neighbour(*peer, 7, now)));
         assert_eq!(taken.count(), MAX_OF_ONE_HOST);
-        assert!(table.hear(1, 1, false, neighbour(2_000, 8, now)));
+        assert!(table.hear(1, 1, neighbour(2_000, 8, now)));
     }
 
     #[test]
-    fn older_record_is_not_taken_without_proof() {
+    fn record_that_is_not_newer_renews_nothing() {
         let (mut table, now) = (Neighbours::default(), crust_core::rt::now());
-        assert!(table.hear(1, 5, false, neighbour(1, 1, now)));
-        assert!(!table.hear(1, 4, false, neighbour(1, 1, now)));
-        assert!(table.hear(1, 4, true, neighbour(1, 1, now)));
-        assert!(table.hear(1, 4, false, neighbour(1, 1, now)));
+        assert!(table.hear(1, 5, neighbour(1, 1, now)));
+        let later = now + LIFETIME / 2;
+        assert!(!table.hear(1, 4, neighbour(1, 1, later)));
+        assert!(!table.hear(1, 5, neighbour(1, 1, later)));
+        assert_eq!(table.list()[0].last_heard, now);
+        assert!(table.hear(1, 6, neighbour(1, 1, later)));
+        assert_eq!(table.list()[0].last_heard, later);
     }
 
     #[test]
     fn only_changes_are_news() {
         let (mut table, now) = (Neighbours::default(), crust_core::rt::now());
-        table.hear(1, 1, false, neighbour(1, 1, now));
+        table.hear(1, 1, neighbour(1, 1, now));
         let (version, found) = table.news(0).unwrap();
         assert_eq!(found.peer, Some(neighbour(1, 1, now).peer));
-        table.hear(1, 2, false, neighbour(1, 1, now));
+        table.hear(1, 2, neighbour(1, 1, now));
         assert!(table.news(version).is_none());
         let mut moved = neighbour(1, 1, now);
         moved.addrs = vec!["tcp://192.0.2.2:1".parse().unwrap()];
-        table.hear(1, 3, false, moved.clone());
+        table.hear(1, 3, moved.clone());
         assert_eq!(table.news(version).unwrap().1.addrs, moved.addrs);
     }
 
     #[test]
     fn who_leaves_or_falls_silent_is_forgotten() {
         let (mut table, now) = (Neighbours::default(), crust_core::rt::now());
-        table.hear(1, 5, false, neighbour(1, 1, now));
-        table.hear(1, 5, false, neighbour(2, 1, now));
+        table.hear(1, 5, neighbour(1, 1, now));
+        table.hear(1, 5, neighbour(2, 1, now));
         table.leave(1, neighbour(1, 1, now).peer, 4);
         assert_eq!(table.count_on(1), 2);
         table.leave(1, neighbour(1, 1, now).peer, 5);

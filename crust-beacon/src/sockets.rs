@@ -25,6 +25,7 @@ pub(crate) struct Sockets {
     own: Vec<Own>,
     shared: Vec<Arc<Async<UdpSocket>>>,
     hear: bool,
+    missing: usize,
     port: u16,
     index: u32,
 }
@@ -43,40 +44,40 @@ impl Sockets {
         port: u16,
         mut failed: impl FnMut(SocketKind, io::Error),
     ) -> Self {
-        let mut own = Vec::new();
-        for subnet in ways_out(interface) {
-            match open_own(interface, subnet) {
-                Ok(socket) => own.push(Own { subnet, socket }),
-                Err(error) => failed(SocketKind::Own, error),
-            }
-        }
-        let (mut shared, mut hear) = (Vec::new(), true);
-        for socket in open_shared(interface, port) {
-            match socket {
-                Ok(socket) => shared.push(socket),
-                Err(error) => {
-                    hear = false;
-                    failed(SocketKind::Shared, error);
-                }
-            }
-        }
+        let (mut hear, mut missing) = (true, 0);
+        let mut fail = |kind, error| {
+            hear &= kind != SocketKind::Shared;
+            missing += 1;
+            failed(kind, error);
+        };
+        let own = ways_out(interface).into_iter().filter_map(|subnet| {
+            let opened = open_own(interface, subnet).map_err(|error| fail(SocketKind::Own, error));
+            opened.ok().map(|socket| Own { subnet, socket })
+        });
+        let own = own.collect();
+        let shared = open_shared(interface, port).filter_map(|opened| {
+            let opened = opened.map_err(|error| fail(SocketKind::Shared, error));
+            opened.ok()
+        });
+        let shared = shared.collect();
         Self {
             own,
             shared,
             hear,
+            missing,
             port,
             index: interface.index,
         }
     }
 
-    /// Whether the beacon's port can be had now.
-    pub(crate) fn can_share(interface: &Interface, port: u16) -> bool {
-        open_shared(interface, port).all(|socket| socket.is_ok())
-    }
-
     /// Whether they hear all that is said to everybody.
     pub(crate) fn hear(&self) -> bool {
         self.hear
+    }
+
+    /// How many could not be opened.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
     }
 
     /// All of them, to be read.
@@ -91,6 +92,9 @@ impl Sockets {
         datagram: &[u8],
         mut sent: impl FnMut(io::Result<()>),
     ) {
+        if let Destination::One(to) = to {
+            return sent(self.send_to_one(*to, datagram));
+        }
         for own in &self.own {
             let result = match (to, own.subnet) {
                 (Destination::Everybody | Destination::Family(Family::V4), Some(subnet)) => {
@@ -100,13 +104,18 @@ impl Sockets {
                     let group = SocketAddrV6::new(GROUP, self.port, 0, self.index);
                     own.send(datagram, group.into())
                 }
-                (Destination::One(to), subnet) if is_reached(*to, subnet) => {
-                    own.send(datagram, *to)
-                }
                 _ => continue,
             };
             sent(result);
         }
+    }
+
+    /// Sends from the smallest subnet that the host is in: subnets of one link may be in others.
+    fn send_to_one(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        let ways = self.own.iter().filter(|own| is_reached(to, own.subnet));
+        let way = ways.max_by_key(|own| own.subnet.map(|subnet| subnet.prefix_len()));
+        let way = way.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        way.send(datagram, to)
     }
 }
 
@@ -280,3 +289,40 @@ fn bind_to_interface(_: &Socket, _: Domain, _: &Interface) {}
 
 /// What a flood of 50,000 datagrams a second fills between two looks.
 const RECEIVE_BUFFER_BYTES: usize = 512 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")] // Elsewhere, 127.0.0.1 is the only address of the loopback interface.
+    fn host_in_nested_subnets_is_sent_to_from_the_smallest_alone() {
+        let nets = [
+            "127.0.0.1/8",
+            "127.0.0.2/16",
+            "127.0.0.6/30",
+            "127.0.0.3/24",
+        ];
+        let interface = Interface {
+            index: 1,
+            name: "lo".into(),
+            nets: nets.map(|net| net.parse().unwrap()).into(),
+        };
+        let sockets = Sockets::open(&interface, 0, |_, error| panic!("{error}"));
+        let host = UdpSocket::bind("127.0.0.5:0").unwrap();
+        let to = Destination::One(host.local_addr().unwrap());
+        let mut sent = 0;
+        sockets.send(&to, b"x", |result| {
+            result.unwrap();
+            sent += 1;
+        });
+        assert_eq!(sent, 1);
+        let (_, from) = host.recv_from(&mut [0; 2]).unwrap();
+        assert_eq!(from.ip(), Ipv4Addr::new(127, 0, 0, 6));
+        host.set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        host.recv_from(&mut [0; 2]).unwrap_err();
+    }
+}

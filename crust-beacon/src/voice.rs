@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use crust_core::{Announcement, PeerId, PeerRecord, SIGNATURE_LEN, SignedRecord, Signer};
+use crust_core::{Addr, Announcement, PeerId, PeerRecord, SIGNATURE_LEN, SignedRecord, Signer};
 
 use crate::{
     freshness::Source,
@@ -41,6 +41,8 @@ pub(crate) struct Voice {
     /// The port where others are asked.
     port: u16,
     offers_contacts: bool,
+    /// The number of the record that was signed last.
+    last_seq: u64,
     rng: Rng,
     transmits: VecDeque<Transmit>,
     /// Messages not sent because of a limit.
@@ -54,6 +56,7 @@ impl Voice {
             announcement: None,
             port,
             offers_contacts: false,
+            last_seq: 0,
             rng,
             transmits: VecDeque::new(),
             held_back: 0,
@@ -136,7 +139,8 @@ impl Voice {
             host => SocketAddr::new(host, self.port),
         };
         let mut draft = Draft::new(Kind::Query);
-        draft.flags = Flags::UNICAST.with(Flags::DIRECT);
+        draft.flags = Flags::UNICAST;
+        draft.asked = Some(host);
         self.query(now, link, Destination::One(to), draft);
     }
 
@@ -184,7 +188,12 @@ impl Voice {
         record: Option<SignedRecord>,
     ) {
         let count = link.datagrams_to(&to);
-        if !link.limits.sent.admit(now.at, count) {
+        // Whoever was asked too much can still say goodbye.
+        let reserved = match draft.kind {
+            Kind::Goodbye => 0,
+            _ => link.datagrams_to(&Destination::Everybody),
+        };
+        if !link.limits.sent.admit_beside(now.at, count, reserved) {
             self.held_back += count as u64;
             return;
         }
@@ -200,6 +209,7 @@ impl Voice {
             token,
             echo: draft.echo,
             record,
+            asked: draft.asked,
         };
         self.transmits.push_back(Transmit {
             link: link.interface.index,
@@ -209,11 +219,14 @@ impl Voice {
     }
 
     /// Signs a record, without its last addresses where it would be too long.
-    fn sign(&self, now: Now, peer: PeerId, addrs: Vec<crust_core::Addr>) -> Option<SignedRecord> {
+    ///
+    /// Numbers grow though the clock be set back: others take no record that is older than one they know.
+    fn sign(&mut self, now: Now, peer: PeerId, addrs: Vec<Addr>) -> Option<SignedRecord> {
+        self.last_seq = now.unix_ms.max(self.last_seq.saturating_add(1));
         let mut record = PeerRecord {
             peer,
             addrs,
-            seq: now.unix_ms,
+            seq: self.last_seq,
             expires: now.unix_ms.saturating_add(RECORD_LIFETIME_MS),
         };
         let signer = self.signer.as_deref().unwrap_or(&Nobody);
@@ -243,6 +256,7 @@ struct Draft {
     kind: Kind,
     flags: Flags,
     echo: Option<u64>,
+    asked: Option<IpAddr>,
 }
 
 impl Draft {
@@ -251,6 +265,7 @@ impl Draft {
             kind,
             flags: Flags::default(),
             echo: None,
+            asked: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is inside a datagram of the beacon: bytes to types and back. `docs/beacon.md` describes each byte.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use crust_core::{
     SIGNATURE_LEN, SignedRecord,
     codec::{self, CodecError},
@@ -21,11 +23,13 @@ pub(crate) struct Message {
     pub(crate) echo: Option<u64>,
     /// Who sends it, and where it can be dialed on this link. A node that only searches does not say.
     pub(crate) record: Option<SignedRecord>,
+    /// In a query: the one host that is asked, where it was sent to that alone.
+    pub(crate) asked: Option<IpAddr>,
 }
 
 impl Message {
-    /// Bytes of the longest: head and the longest record.
-    pub(crate) const MAX_LEN: usize = HEAD_LEN + RECORD_LIMIT;
+    /// Bytes of the longest: head, the longest record, and who is asked.
+    pub(crate) const MAX_LEN: usize = HEAD_LEN + RECORD_LIMIT + ASKED_LEN;
 
     /// Appends its bytes, padded to the shortest of `sizes` that it fits into.
     ///
@@ -37,22 +41,25 @@ impl Message {
             Some(record) => codec::encode::<_, RECORD_LIMIT>(record)?,
             None => Vec::new(),
         };
-        let len = HEAD_LEN + record.len();
+        let asked = self.asked.map(to_sixteen_bytes);
+        let len = HEAD_LEN + record.len() + asked.map_or(0, |asked| asked.len());
         let fitting = sizes.iter().copied().filter(|size| *size >= len).min();
         let padded = fitting.ok_or(WireError::TooLong(len))?;
         let record_len = u16::try_from(record.len()).map_err(|_| WireError::TooLong(len))?;
         let start = out.len();
-        out.extend_from_slice(&[VERSION, self.kind.to_byte(), self.flags.0]);
+        let flags = self.flags.with_if(asked.is_some(), Flags::ASKED);
+        out.extend_from_slice(&[VERSION, self.kind.to_byte(), flags.0]);
         for word in [self.time_ms, self.token, self.echo.unwrap_or(NO_ECHO)] {
             out.extend_from_slice(&word.to_be_bytes());
         }
         out.extend_from_slice(&record_len.to_be_bytes());
         out.extend_from_slice(&record);
+        out.extend(asked.into_iter().flatten());
         out.resize(start + padded, 0);
         Ok(())
     }
 
-    /// Reads one; what follows the record is padding, whatever it holds.
+    /// Reads one; what follows is padding, whatever it holds.
     ///
     /// # Errors
     ///
@@ -66,15 +73,18 @@ impl Message {
             return Err(WireError::Version(version));
         }
         let record_len = usize::from(u16::from_be_bytes([high, low]));
-        let record = rest.get(..record_len).ok_or(WireError::Short)?;
+        let (record, rest) = rest.split_at_checked(record_len).ok_or(WireError::Short)?;
+        let flags = Flags(flags);
+        let asked = flags.has(Flags::ASKED).then(|| decode_asked(rest));
         let [time_ms, token, echo] = three_words(words);
         Ok(Self {
             kind: Kind::from_byte(kind)?,
-            flags: Flags(flags & Flags::KNOWN),
+            flags: flags.known(),
             time_ms,
             token,
             echo: (echo != NO_ECHO).then_some(echo),
             record: decode_record(record)?,
+            asked: asked.transpose()?,
         })
     }
 }
@@ -125,10 +135,14 @@ impl Flags {
     /// In an answer: ask me for bootstrap contacts, over a session.
     pub(crate) const OFFERS_CONTACTS: Self = Self(4);
 
-    /// In a query: it was sent to you alone, answer in any case.
-    pub(crate) const DIRECT: Self = Self(8);
+    /// In a query: the host that is asked follows the record. Only on the wire; else [`Message::asked`] says it.
+    const ASKED: Self = Self(8);
+    const KNOWN: u8 = 7;
 
-    const KNOWN: u8 = 15;
+    /// Those of them that mean something.
+    const fn known(self) -> Self {
+        Self(self.0 & Self::KNOWN)
+    }
 
     /// These and `others`.
     #[must_use]
@@ -175,6 +189,19 @@ fn decode_record(bytes: &[u8]) -> Result<Option<SignedRecord>, WireError> {
     Ok(Some(codec::decode::<_, RECORD_LIMIT>(bytes)?))
 }
 
+fn decode_asked(bytes: &[u8]) -> Result<IpAddr, WireError> {
+    let asked = bytes.first_chunk::<ASKED_LEN>().ok_or(WireError::Short)?;
+    Ok(Ipv6Addr::from(*asked).to_canonical())
+}
+
+/// An address of IPv4 is mapped (RFC 4291 §2.5.5.2).
+fn to_sixteen_bytes(ip: IpAddr) -> [u8; ASKED_LEN] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
+    }
+}
+
 fn three_words(bytes: [u8; 24]) -> [u64; 3] {
     let word = |at: usize| {
         let word = bytes[at..].first_chunk().expect("there are three words");
@@ -196,6 +223,8 @@ pub(crate) const MAX_OVERHEAD: usize = MAX_DATAGRAM - Message::MAX_LEN;
 const VERSION: u8 = 1;
 /// Version, kind, flags, three words, and the record's length.
 const HEAD_LEN: usize = 3 + 3 * 8 + 2;
+/// An address of IPv6.
+const ASKED_LEN: usize = 16;
 /// Record, signature, and their lengths.
 const RECORD_LIMIT: usize = SignedRecord::MAX_LEN + SIGNATURE_LEN + 2 * 3;
 /// Tokens are never this.
@@ -241,14 +270,16 @@ mod tests {
     prop_compose! {
         fn any_message()(
             kind in 1_u8..=4,
-            flags in 0_u8..16,
+            flags in 0_u8..8,
             time_ms: u64,
             token: u64,
             echo in prop::option::of(1_u64..),
             record in prop::option::of(any_record()),
+            asked in prop::option::of(any::<IpAddr>()),
         ) -> Message {
             let (kind, flags) = (Kind::from_byte(kind).unwrap(), Flags(flags));
-            Message { kind, flags, time_ms, token, echo, record }
+            let asked = asked.map(|ip| ip.to_canonical());
+            Message { kind, flags, time_ms, token, echo, record, asked }
         }
     }
 
@@ -286,6 +317,15 @@ mod tests {
     }
 
     #[test]
+    fn question_to_a_host_that_is_not_named_is_cut_short() {
+        let mut bytes = vec![VERSION, 2, Flags::ASKED.0];
+        bytes.resize(HEAD_LEN + ASKED_LEN, 0);
+        assert!(Message::decode(&bytes).is_ok());
+        bytes.pop();
+        assert_eq!(Message::decode(&bytes), Err(WireError::Short));
+    }
+
+    #[test]
     fn unknown_kinds_and_versions_are_named() {
         let message = Message {
             kind: Kind::Announce,
@@ -294,6 +334,7 @@ mod tests {
             token: 2,
             echo: None,
             record: None,
+            asked: None,
         };
         let mut bytes = Vec::new();
         message.encode(&SIZES, &mut bytes).unwrap();

@@ -1,5 +1,6 @@
 //! Beacons on a simulated LAN, in simulated time.
 
+mod forged;
 mod lan;
 
 use std::time::Duration;
@@ -80,6 +81,36 @@ fn clock_that_was_put_right_does_not_hide_a_node() {
 }
 
 #[test]
+fn node_restarted_with_a_clock_set_back_is_taken_when_what_it_said_before_expires() {
+    let mut lan = Lan::new(2);
+    lan.set_clock(1, TEN_YEARS_MS);
+    (0..2).for_each(|node| lan.start(node));
+    lan.run(SECOND);
+    lan.set_clock(1, 0);
+    lan.restart_at(1, 200);
+    lan.run(SECOND);
+    assert_eq!(lan.known(1), [0], "it finds at once all the same");
+    lan.run(180 * SECOND);
+    assert_eq!(lan.addrs_of(0, 1), ["tcp://10.0.1.2:5483"]);
+    lan.run(75 * SECOND);
+    assert_eq!(lan.addrs_of(0, 1), ["tcp://10.9.0.200:5483"]);
+}
+
+#[test]
+fn node_that_said_goodbye_may_come_back_with_a_clock_set_back() {
+    let mut lan = Lan::new(2);
+    lan.set_clock(1, TEN_YEARS_MS);
+    (0..2).for_each(|node| lan.start(node));
+    lan.run(SECOND);
+    lan.stop(1);
+    lan.set_clock(1, 0);
+    lan.run(SECOND);
+    lan.restart(1);
+    lan.run(SECOND);
+    assert_eq!(lan.known(0), [1]);
+}
+
+#[test]
 fn datagram_sent_again_is_not_believed() {
     let mut lan = Lan::new(2);
     lan.start(0);
@@ -130,6 +161,19 @@ fn stopped_node_is_forgotten_at_once_and_a_dead_one_in_minutes() {
 }
 
 #[test]
+fn goodbye_is_said_by_a_node_that_was_asked_too_much() {
+    let mut lan = Lan::new(2);
+    (0..2).for_each(|node| lan.start(node));
+    lan.run(100 * SECOND);
+    let sent = lan.sent_by(0);
+    (0..20).for_each(|_| lan.ask_one(0));
+    lan.run(SECOND / 4);
+    lan.stop(0);
+    lan.run(SECOND / 10);
+    assert_eq!((lan.known(1), lan.sent_by(0) - sent), (vec![], 20));
+}
+
+#[test]
 fn moved_node_is_found_again_at_once() {
     let mut lan = Lan::new(2);
     (0..2).for_each(|node| lan.start(node));
@@ -177,6 +221,46 @@ fn probe_finds_where_nothing_to_everybody_gets_through() {
     assert_eq!((lan.known(0), lan.known(1)), (vec![1], vec![0]));
     lan.run(600 * SECOND);
     assert_eq!((lan.known(0), lan.known(1)), (vec![1], vec![0]));
+}
+
+#[test]
+fn host_that_knows_two_hundred_answers_a_probe_all_the_same() {
+    let mut lan = Lan::new(201);
+    (0..200).for_each(|node| lan.announce(node));
+    lan.run(500 * SECOND);
+    lan.filter_broadcasts();
+    lan.forget_traffic();
+    lan.search(200);
+    lan.probe(200, &[7]);
+    lan.run(SECOND / 2);
+    assert_eq!(lan.sent(Kind::Answer), 1);
+}
+
+#[test]
+fn question_to_one_host_is_not_answered_by_the_others_though_they_hear_it() {
+    let mut lan = Lan::new(200);
+    (0..200).for_each(|node| lan.announce(node));
+    lan.run(500 * SECOND);
+    lan.forget_traffic();
+    let seven = lan.ip_of(7);
+    lan.ask_all(|m| m.asked = Some(seven));
+    lan.run(SECOND / 2);
+    assert_eq!(lan.sent(Kind::Answer), 1);
+    lan.ask_all(|m| (m.asked, m.time_ms) = (Some(seven), 1));
+    lan.run(SECOND / 2);
+    assert_eq!(lan.sent(Kind::Query), 1);
+}
+
+#[test]
+fn old_question_to_be_answered_at_one_port_is_not_doubted_by_all() {
+    let mut lan = Lan::new(200);
+    (0..200).for_each(|node| lan.announce(node));
+    lan.run(500 * SECOND);
+    lan.forget_traffic();
+    lan.ask_all(|m| m.time_ms = 1);
+    lan.run(SECOND / 2);
+    let challenges = lan.sent(Kind::Query);
+    assert!((1..=40).contains(&challenges), "{challenges} challenges");
 }
 
 #[test]

@@ -62,6 +62,18 @@ fn interface_that_comes_later_is_used() {
 }
 
 #[test]
+fn interface_set_down_is_dropped_with_its_neighbours() {
+    let test = "finding::interface_set_down_is_dropped_with_its_neighbours";
+    in_namespace(test, || assert_bridge_goes("ip link set br0 down"));
+}
+
+#[test]
+fn deleted_interface_is_dropped_with_its_neighbours() {
+    let test = "finding::deleted_interface_is_dropped_with_its_neighbours";
+    in_namespace(test, || assert_bridge_goes("ip link del br0"));
+}
+
+#[test]
 fn two_networks_on_one_lan_do_not_see_each_other() {
     in_namespace(
         "finding::two_networks_on_one_lan_do_not_see_each_other",
@@ -153,6 +165,30 @@ fn node_without_the_port_finds_by_asking() {
 }
 
 #[test]
+fn link_without_a_free_port_to_send_from_is_tried_again() {
+    let test = "finding::link_without_a_free_port_to_send_from_is_tried_again";
+    in_namespace(test, || {
+        run(
+            "for conf in all default; do echo 1 > /proc/sys/net/ipv6/conf/$conf/disable_ipv6; done
+             echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range",
+        );
+        let taken = [40_000, 40_001].map(|port| UdpSocket::bind(("0.0.0.0", port)).unwrap());
+        let mut host = Host::plug("a", &["10.7.0.2/24"]);
+        host.start("beacon lan");
+        let (beacon, mut search) = beacon_at("10.7.0.1/24");
+        next_about(&mut search, peer("a"));
+        // Long enough for several announcements to be lost.
+        rt::block_on(rt::sleep(Duration::from_secs(4)));
+        assert_eq!((host.said(), beacon.counters().sent), (vec![], 0));
+        let began = rt::now();
+        drop(taken);
+        host.wait_for("found", |line| line == here("tcp://10.7.0.1:5483"));
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    });
+}
+
+#[test]
 fn hosts_behind_a_filter_of_broadcasts_find_each_other_by_probes() {
     let test = "finding::hosts_behind_a_filter_of_broadcasts_find_each_other_by_probes";
     in_namespace(test, || {
@@ -216,6 +252,26 @@ fn nothing_is_sent_before_there_is_something_to_say() {
             assert!(rt::block_on(silent.discover().next()).is_none());
         },
     );
+}
+
+/// Has a neighbour on the bridge, and another interface; then the bridge goes.
+fn assert_bridge_goes(go: &str) {
+    // The bridge's port is an interface of its own; without IPv6 it has no address.
+    run("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6
+         ip link add br1 type bridge; ip addr add 10.8.0.1/24 dev br1; ip link set br1 up");
+    let (beacon, mut search) = beacon_at("10.7.0.1/24");
+    let mut host = Host::plug("a", &["10.7.0.2/24"]);
+    host.start("beacon lan");
+    next_about(&mut search, peer("a"));
+    assert_eq!((beacon.links(), beacon.neighbours().len()), (2, 1));
+    let began = rt::now();
+    run(go);
+    while beacon.links() > 1 || !beacon.neighbours().is_empty() {
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{beacon:?}");
+        rt::block_on(rt::sleep(Duration::from_millis(10)));
+    }
+    assert_eq!(beacon.links(), 1);
 }
 
 /// A beacon of this host, which has `addr` on its bridge.

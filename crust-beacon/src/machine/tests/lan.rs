@@ -1,5 +1,7 @@
 //! A LAN of beacons in simulated time: what one says to everybody, all hear a fifth of a millisecond later.
 
+mod forge;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -63,13 +65,8 @@ impl Lan {
             sent: BTreeMap::new(),
         };
         for index in 0..count {
-            let config = Config {
-                port: 5483,
-                seed: index as u64,
-                ..Config::default()
-            };
             lan.nodes.push(Node {
-                machine: Machine::new(config),
+                machine: machine(index),
                 host: 0,
                 clock_off_ms: 0,
                 is_plugged: true,
@@ -108,6 +105,19 @@ impl Lan {
         });
     }
 
+    /// As [`restart`](Self::restart), with another address.
+    pub(super) fn restart_at(&mut self, node: usize, host: u8) {
+        self.nodes[node].host = host;
+        self.restart(node);
+    }
+
+    /// As after a crash: nothing is remembered, and nobody was told.
+    pub(super) fn restart(&mut self, node: usize) {
+        self.nodes[node].machine = machine(node);
+        self.set_link(node);
+        self.start(node);
+    }
+
     pub(super) fn probe(&mut self, node: usize, others: &[usize]) {
         let hosts: Vec<_> = others.iter().map(|other| ip(*other, 0)).collect();
         self.with(node, |machine, now| machine.set_probes(now, &hosts));
@@ -129,6 +139,10 @@ impl Lan {
 
     pub(super) fn unplug(&mut self, node: usize) {
         self.nodes[node].is_plugged = false;
+    }
+
+    pub(super) fn plug(&mut self, node: usize) {
+        self.nodes[node].is_plugged = true;
     }
 
     pub(super) fn filter_broadcasts(&mut self) {
@@ -345,9 +359,17 @@ impl Lan {
         }
     }
 
-    fn ip_of(&self, node: usize) -> IpAddr {
+    pub(super) fn ip_of(&self, node: usize) -> IpAddr {
         ip(node, self.nodes[node].host)
     }
+}
+
+fn machine(node: usize) -> Machine {
+    Machine::new(Config {
+        port: 5483,
+        seed: node as u64,
+        ..Config::default()
+    })
 }
 
 fn peer(node: usize) -> PeerId {
@@ -385,6 +407,7 @@ fn announcement_of(node: usize, time_ms: u64, token: u64) -> Message {
         token,
         echo: None,
         record: Some(record.sign(&Zeros).unwrap()),
+        asked: None,
     }
 }
 
