@@ -11,12 +11,13 @@ mod rates;
 
 use std::sync::Arc;
 
-use crust::{Node, Target, rt};
+use crust::{BootstrapError, Node, Target, rt};
 use futures::{FutureExt, future::join_all, select_biased};
 
 use self::{args::NodeCommand, events::Watch, log::Log, prompt::Prompt};
 use crate::{
     exit::{Exit, Failure, sentence},
+    finding::FindingArgs,
     signal,
 };
 
@@ -37,7 +38,8 @@ With --json each line of output is one object with a field event:
   message {peer, bytes, text}                         disconnected {peer, reason, detail}
   discovered {peer, source}
   rate {messages_in, messages_out, bytes_in, bytes_out, seconds}
-  peers {peers}   stats {…}   abuse {source, kind, count, refused}   error {text}
+  peers {peers}   stats {…}   abuse {source, kind, count, refused}
+  error {text}: something that was asked for did not work   warning {text}
 text is null where the message is not UTF-8.
 
 Exit codes:
@@ -53,6 +55,8 @@ pub(crate) async fn node(args: NodeCommand) -> Result<(), Failure> {
     let log = Arc::new(Log::new(args.json, args.name.clone()));
     log.listening(&node);
     let watch = rt::spawn(Watch::new(node.clone(), log.clone(), args.speed).run());
+    // Ends with this function.
+    let _seeking = rt::spawn(seek(node.clone(), log.clone(), args.finding.clone()));
     let ended = select_biased! {
         () = signal::interrupted().fuse() => Ok(()),
         result = converse(&node, &log, &args.peers).fuse() => result,
@@ -61,6 +65,41 @@ pub(crate) async fn node(args: NodeCommand) -> Result<(), Failure> {
     // Everything that happened until the end is told.
     let _ = watch.await;
     ended
+}
+
+/// Says once where the node has looked for others in vain; it goes on looking without a word.
+async fn seek(node: Node, log: Arc<Log>, finding: FindingArgs) {
+    if !finding.seeks() {
+        return;
+    }
+    if let Err(error @ BootstrapError::Failed { .. }) = node.bootstrap().await
+        && (finding.is_demanding() || had_somebody_to_try(&error))
+    {
+        let told = shorten(&sentence(&error));
+        log.error(&format!("{told}\nIt goes on looking."));
+    }
+}
+
+/// Whether anybody was found, or looking for somebody failed: the first node of a network has not failed.
+fn had_somebody_to_try(error: &BootstrapError) -> bool {
+    let BootstrapError::Failed { attempts, searches } = error else {
+        return false;
+    };
+    let is_telling = searches
+        .iter()
+        .any(|search| search.found > 0 || search.error.is_some());
+    is_telling || !attempts.is_empty()
+}
+
+/// As many lines of `text` as people read.
+fn shorten(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let (shown, rest) = lines.split_at(lines.len().min(LINES));
+    let mut shown = shown.join("\n");
+    if !rest.is_empty() {
+        shown += &format!("\n  … and {} more", rest.len());
+    }
+    shown
 }
 
 /// Connects to those that were named, and does as told until the input ends.
@@ -92,3 +131,6 @@ async fn connect_all(node: &Node, log: &Log, peers: &[Target]) -> Result<(), Fai
     errors.iter().for_each(|error| log.error(error));
     Ok(())
 }
+
+/// Of an error that lists everybody who was tried: a cache may have hundreds that are gone.
+const LINES: usize = 16;
