@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::process::{Running, command, run, stderr, stdout, text};
+use crate::process::{Running, command, run, run_with, stderr, stdout, text};
 
 #[test]
 fn contact_is_met_and_remembered_for_the_next_time() {
@@ -38,6 +38,23 @@ fn contact_that_is_not_reached_is_told_once_with_what_was_tried() {
     assert_eq!(node.exit_code(), Some(0));
     let errors = node.seen().iter().filter(|line| line["event"] == "error");
     assert_eq!(errors.count(), 1);
+}
+
+#[test]
+fn cached_peer_that_is_gone_is_told_with_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("peers");
+    let cache = cache.to_str().unwrap();
+    let (mut gone, listening) = Running::node(&[]);
+    gone.type_line("stop");
+    assert_eq!(gone.exit_code(), Some(0));
+    let line = format!("{}@tcp://127.0.0.1:9", text(&listening, "peer"));
+    let imported = run_with(&["peers", "--cache", cache, "import"], &line);
+    assert_eq!(imported.status.code(), Some(0));
+    let args = ["node", "--json", "--no-beacon", "--no-gossip", "--cache"];
+    let mut node = Running::start(&[&args[..], &[cache]].concat());
+    let error = node.event("error");
+    assert!(text(&error, "text").contains("tcp://127.0.0.1:9 refused"));
 }
 
 #[test]

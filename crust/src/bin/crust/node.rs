@@ -8,16 +8,16 @@ mod load;
 mod log;
 mod prompt;
 mod rates;
+mod seek;
 
 use std::sync::Arc;
 
-use crust::{BootstrapError, Node, Target, rt};
+use crust::{Node, Target, rt};
 use futures::{FutureExt, future::join_all, select_biased};
 
-use self::{args::NodeCommand, events::Watch, log::Log, prompt::Prompt};
+use self::{args::NodeCommand, events::Watch, log::Log, prompt::Prompt, seek::seek};
 use crate::{
     exit::{Exit, Failure, sentence},
-    finding::FindingArgs,
     signal,
 };
 
@@ -67,41 +67,6 @@ pub(crate) async fn node(args: NodeCommand) -> Result<(), Failure> {
     ended
 }
 
-/// Says once where the node has looked for others in vain; it goes on looking without a word.
-async fn seek(node: Node, log: Arc<Log>, finding: FindingArgs) {
-    if !finding.seeks() {
-        return;
-    }
-    if let Err(error @ BootstrapError::Failed { .. }) = node.bootstrap().await
-        && (finding.is_demanding() || had_somebody_to_try(&error))
-    {
-        let told = shorten(&sentence(&error));
-        log.error(&format!("{told}\nIt goes on looking."));
-    }
-}
-
-/// Whether anybody was found, or looking for somebody failed: the first node of a network has not failed.
-fn had_somebody_to_try(error: &BootstrapError) -> bool {
-    let BootstrapError::Failed { attempts, searches } = error else {
-        return false;
-    };
-    let is_telling = searches
-        .iter()
-        .any(|search| search.found > 0 || search.error.is_some());
-    is_telling || !attempts.is_empty()
-}
-
-/// As many lines of `text` as people read.
-fn shorten(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let (shown, rest) = lines.split_at(lines.len().min(LINES));
-    let mut shown = shown.join("\n");
-    if !rest.is_empty() {
-        shown += &format!("\n  … and {} more", rest.len());
-    }
-    shown
-}
-
 /// Connects to those that were named, and does as told until the input ends.
 async fn converse(node: &Node, log: &Arc<Log>, peers: &[Target]) -> Result<(), Failure> {
     connect_all(node, log, peers).await?;
@@ -131,6 +96,3 @@ async fn connect_all(node: &Node, log: &Log, peers: &[Target]) -> Result<(), Fai
     errors.iter().for_each(|error| log.error(error));
     Ok(())
 }
-
-/// Of an error that lists everybody who was tried: a cache may have hundreds that are gone.
-const LINES: usize = 16;
