@@ -21,13 +21,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nobody = PeerId::from_bytes([0; PeerId::LEN]);
     rt::block_on(async {
         let builder = PeerCache::builder(nobody, Arc::new(Nobody));
-        let cache = builder.file(path).open().await;
+        let cache = builder.file(path).edit().await?;
         match args.next().as_deref() {
             None => list(&cache),
             Some("export") => print!("{}", cache.export()),
             Some("import") => {
-                let news = cache.import(&io::read_to_string(io::stdin())?)?;
-                println!("{news} addresses are new");
+                let imported = cache.import(&io::read_to_string(io::stdin())?)?;
+                println!("{} addresses are new", imported.new);
                 cache.flush().await?;
             }
             Some(other) => return Err(format!("{other} is neither export nor import").into()),

@@ -11,7 +11,13 @@ use crust_core::{Contact, PeerId, Verifier};
 use directories::ProjectDirs;
 use ipnet::IpNet;
 
-use crate::{cache::PeerCache, file::CacheFile, keeper::Keeper, lans::Lans, table::Table};
+use crate::{
+    cache::PeerCache,
+    file::{CacheError, CacheFile},
+    keeper::{self, Keeper},
+    lans::Lans,
+    table::Table,
+};
 
 /// How a [`PeerCache`] is set up.
 #[must_use = "a builder does nothing until `open`"]
@@ -77,10 +83,58 @@ impl PeerCacheBuilder {
     ///
     /// Safe.
     pub async fn open(self) -> PeerCache {
-        let mut table = Table::new(self.own);
-        table.set_lans(self.lans);
-        let keeper = Keeper::open(table, self.file, self.save_every).await;
+        let keeper = Keeper::open(self.table(), self.file, self.save_every).await;
         PeerCache::new(self.own, self.verifier, self.contacts, keeper)
+    }
+
+    /// As [`open`](Self::open), for a program whose business is the file itself: what fails is an error, here and of
+    /// [`PeerCache::flush`], and no warning.
+    ///
+    /// # Errors
+    ///
+    /// Each variant of [`CacheError`]; the file is as it was then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn edit(self) -> Result<PeerCache, CacheError> {
+        let keeper = Keeper::edit(self.table(), self.file, self.save_every).await?;
+        Ok(PeerCache::new(
+            self.own,
+            self.verifier,
+            self.contacts,
+            keeper,
+        ))
+    }
+
+    /// Reads the file to look at, and never writes: what changes stays in memory. A damaged file, or one by a later
+    /// version, stays in its place; a warning in the log says so, and what could be read of it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Io`] where it cannot be read; no file at all is an empty one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn read(self) -> Result<PeerCache, CacheError> {
+        let mut table = self.table();
+        if let Some(file) = &self.file {
+            keeper::read(file, &mut table).await?;
+        }
+        let keeper = Keeper::open(table, None, self.save_every).await;
+        Ok(PeerCache::new(
+            self.own,
+            self.verifier,
+            self.contacts,
+            keeper,
+        ))
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(self.own);
+        table.set_lans(self.lans.clone());
+        table
     }
 }
 
@@ -93,14 +147,18 @@ impl fmt::Debug for PeerCacheBuilder {
     }
 }
 
-/// Where the system keeps a user's data, the file of the network called `network`; `None` where there is no home.
+/// Where the system keeps a user's data, the file of the network called `network`; `None` where there is no home, or one
+/// that means another folder in each working directory.
 ///
 /// `network` names the file, in hexadecimal: make it from the network's key by a hash, so that it reveals nothing. On
 /// Linux that is `~/.local/share/crust/peers-NETWORK`.
 pub fn default_path(network: &[u8; 16]) -> Option<PathBuf> {
     let number = u128::from_be_bytes(*network);
     let dirs = ProjectDirs::from("", "", "crust")?;
-    Some(dirs.data_dir().join(format!("peers-{number:032x}")))
+    let folder = dirs.data_dir();
+    folder
+        .is_absolute()
+        .then(|| folder.join(format!("peers-{number:032x}")))
 }
 
 /// Half a minute: a crash loses little, and a disk is not kept awake by a busy node's every dial.

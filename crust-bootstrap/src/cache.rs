@@ -18,6 +18,7 @@ use crate::{
     cached::{self, CachedPeer, ImportError},
     entry::Record,
     file::CacheError,
+    imported::{Imported, NotKept},
     keeper::{Keeper, now_ms},
     lans::Lans,
     table::Table,
@@ -128,40 +129,55 @@ impl PeerCache {
         self.0.keeper.read(|table| cached::export(table, now_ms()))
     }
 
-    /// Takes lines `PEER@ADDR`; gives how many of them were news. Empty lines and those that begin with `#` say nothing.
+    /// Takes lines `PEER@ADDR`; gives what became of them. Empty lines and those that begin with `#` say nothing.
     ///
     /// # Errors
     ///
     /// Each variant of [`ImportError`]; nothing is taken then.
-    pub fn import(&self, text: &str) -> Result<usize, ImportError> {
+    pub fn import(&self, text: &str) -> Result<Imported, ImportError> {
         let contacts = cached::parse(text)?;
         let now_ms = now_ms();
-        let mut news = 0;
+        let mut imported = Imported::default();
         self.change(|table| {
-            for (peer, addr) in &contacts {
-                news += usize::from(table.on_import(*peer, addr, now_ms));
+            let mut news = Vec::new();
+            for (peer, addr) in contacts {
+                match table.on_import(peer, &addr, now_ms) {
+                    Ok(true) => news.push((peer, addr)),
+                    Ok(false) => imported.known += 1,
+                    Err(why) => imported.leave_out(peer, addr, why),
+                }
             }
-            news > 0
+            // Those that come later may have driven out those before.
+            for (peer, addr) in news {
+                match table.knows(&peer, &addr) {
+                    true => imported.new += 1,
+                    false => imported.leave_out(peer, addr, NotKept::NoRoom),
+                }
+            }
+            imported.new > 0
         });
-        Ok(news)
+        Ok(imported)
     }
 
-    /// Forgets everybody, in the file too, and in each process that shares it when that saves next.
+    /// Forgets everybody, in the file too, and in each process that shares it when that saves next. Damaged versions
+    /// that were set aside are removed; gives how many.
     ///
     /// # Errors
     ///
-    /// Each variant of [`CacheError`]: the file is as it was then, and cleared when it can be written again.
+    /// Each variant of [`CacheError`]: the file is as it was then, and cleared when it can be written again; or it is
+    /// cleared, and something that was set aside is still there.
     ///
     /// # Cancel safety
     ///
     /// Safe; the file is cleared soon then.
-    pub async fn clear(&self) -> Result<(), CacheError> {
+    pub async fn clear(&self) -> Result<usize, CacheError> {
         let now_ms = now_ms();
         self.change(|table| {
             table.clear(now_ms);
             true
         });
-        self.flush().await
+        self.flush().await?;
+        self.0.keeper.forget_set_aside().await
     }
 
     /// Saves what has changed, now.

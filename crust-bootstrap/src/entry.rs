@@ -223,6 +223,11 @@ impl Entry {
         }
     }
 
+    /// Whether `addr` is among its addresses.
+    pub(crate) fn knows(&self, addr: &Addr) -> bool {
+        self.position(addr).is_ok()
+    }
+
     fn position(&self, addr: &Addr) -> Result<usize, usize> {
         self.known.binary_search_by(|known| known.addr.cmp(addr))
     }

@@ -89,6 +89,16 @@ impl CacheFile {
         Ok(Merged { table, set_aside })
     }
 
+    /// Removes what was set aside; gives how many files that were.
+    pub(crate) fn forget_set_aside(&self) -> Result<usize, CacheError> {
+        let _lock = self
+            .place
+            .lock()
+            .map_err(|source| self.lock_error(source))?;
+        let forgotten = self.place.remove_set_aside();
+        forgotten.map_err(|source| self.io_error(source))
+    }
+
     /// A byte more than is right, to see that there are no more.
     fn read_bytes(&self) -> Result<Option<Vec<u8>>, CacheError> {
         let bytes = self.place.read(MAX_FILE_LEN + 1);

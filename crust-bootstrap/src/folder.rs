@@ -77,7 +77,10 @@ impl Place {
             metadata => metadata?,
         };
         if !metadata.is_file() {
-            return Err(io::ErrorKind::InvalidInput.into());
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a file",
+            ));
         }
         let file = match File::open(self.path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -126,6 +129,21 @@ impl Place {
             return Ok(Some(aside));
         }
         Ok(None)
+    }
+
+    /// Removes what was set aside, and gives how many files that were. Call it under the lock.
+    pub(crate) fn remove_set_aside(&self) -> io::Result<usize> {
+        let mut removed = 0;
+        for number in 1..=MAX_ASIDE {
+            match fs::remove_file(self.neighbour(&format!("damaged-{number}"))) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => {
+                    result?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
     }
 
     /// Removes temporary files of processes that were killed. Call it under the lock: then each that is there is one.

@@ -32,6 +32,8 @@ pub(crate) struct Keeper {
 
 struct Shared {
     file: Option<CacheFile>,
+    /// Whether what fails is a warning; else whoever asked is told of it alone.
+    warns: bool,
     state: Mutex<State>,
     /// Whose turn it is to write. Awaited, unlike the other, and held by the work itself to its end.
     turn: Arc<futures::lock::Mutex<()>>,
@@ -49,8 +51,33 @@ struct State {
 }
 
 impl Keeper {
-    /// Reads the file into `table` and keeps both together, saving at most once in `every`.
+    /// Reads the file into `table` and keeps both together, saving at most once in `every`. What fails is a warning.
     pub(crate) async fn open(table: Table, file: Option<CacheFile>, every: Duration) -> Self {
+        let (keeper, changes) = Self::new(table, file, true);
+        if keeper.shared.file.is_some() {
+            keeper.shared.load_or_warn().await;
+            rt::detach(keep_saved(keeper.shared.clone(), changes, every));
+        }
+        keeper
+    }
+
+    /// As [`open`](Self::open), without warnings of what fails.
+    pub(crate) async fn edit(
+        table: Table,
+        file: Option<CacheFile>,
+        every: Duration,
+    ) -> Result<Self, CacheError> {
+        let (keeper, changes) = Self::new(table, file, false);
+        if let Some(file) = keeper.shared.file.clone() {
+            if keeper.shared.load(&file).await?.is_some() {
+                keeper.shared.replace(&file).await?;
+            }
+            rt::detach(keep_saved(keeper.shared.clone(), changes, every));
+        }
+        Ok(keeper)
+    }
+
+    fn new(table: Table, file: Option<CacheFile>, warns: bool) -> (Self, mpsc::Receiver<()>) {
         let (sender, changes) = mpsc::channel(0);
         let state = State {
             table,
@@ -61,17 +88,12 @@ impl Keeper {
         };
         let shared = Arc::new(Shared {
             file,
+            warns,
             state: Mutex::new(state),
             turn: Arc::default(),
         });
-        if shared.file.is_some() {
-            shared.load().await;
-            rt::detach(keep_saved(shared.clone(), changes, every));
-        }
-        Self {
-            shared,
-            changed: Mutex::new(sender),
-        }
+        let changed = Mutex::new(sender);
+        (Self { shared, changed }, changes)
     }
 
     /// Lets `change` change the table; it says whether that is worth saving.
@@ -95,6 +117,14 @@ impl Keeper {
     /// Saves what has changed, and waits for what is being saved.
     pub(crate) async fn flush(&self) -> Result<(), CacheError> {
         self.shared.save().await
+    }
+
+    /// Removes what was set aside; gives how many files that were.
+    pub(crate) async fn forget_set_aside(&self) -> Result<usize, CacheError> {
+        match &self.shared.file {
+            Some(file) => blocking(file, CacheFile::forget_set_aside).await,
+            None => Ok(0),
+        }
     }
 
     /// Saves what has changed, and nothing after it.
@@ -126,29 +156,40 @@ impl Shared {
     }
 
     /// Reads the file. One that is flawed is replaced at once, and so set aside.
-    async fn load(&self) {
+    async fn load_or_warn(&self) {
         let Some(file) = self.file.clone() else {
             return;
         };
-        let decoded = match blocking(&file, CacheFile::read).await {
-            Ok(decoded) => decoded,
+        let flaw = match self.load(&file).await {
+            Ok(flaw) => flaw,
             Err(error) => {
                 self.state().is_failing = true;
-                warn!(error = %chain(&error), "peer cache cannot be read");
+                warn!(error = %chain(&error), "the peers of earlier runs are not known");
                 return;
             }
         };
-        self.merge(decoded.entries, decoded.cleared_ms);
-        let turn = self.turn.clone().lock_owned().await;
-        if let Some(flaw) = decoded.flaw
-            && let Err(error) = self.write(&file, turn).await
+        if let Some(flaw) = flaw
+            && let Err(error) = self.replace(&file).await
         {
             self.state().is_failing = true;
             warn!(
                 path = %file.path().display(), flaw = flaw.name(), error = %chain(&error),
-                "peer cache is flawed and cannot be set aside; what could be read of it is used"
+                "the peer cache is flawed and cannot be set aside; what could be read of it is used"
             );
         }
+    }
+
+    /// Reads the file, and gives what is wrong with it.
+    async fn load(&self, file: &CacheFile) -> Result<Option<Flaw>, CacheError> {
+        let decoded = blocking(file, CacheFile::read).await?;
+        self.merge(decoded.entries, decoded.cleared_ms);
+        Ok(decoded.flaw)
+    }
+
+    /// Writes the file whether anything has changed or not.
+    async fn replace(&self, file: &CacheFile) -> Result<(), CacheError> {
+        let turn = self.turn.clone().lock_owned().await;
+        self.write(file, turn).await
     }
 
     fn merge(&self, entries: Vec<Entry>, cleared_ms: u64) {
@@ -175,11 +216,11 @@ impl Shared {
         let result = self.write(file, turn).await;
         let was_failing = std::mem::replace(&mut self.state().is_failing, result.is_err());
         match &result {
-            Err(error) if was_failing => {
+            Err(error) if was_failing || !self.warns => {
                 debug!(error = %chain(error), "peer cache is still not saved");
             }
             Err(error) => {
-                warn!(error = %chain(error), "peer cache is not saved; peers are remembered in memory");
+                warn!(error = %chain(error), "peers are remembered in memory alone");
             }
             Ok(()) if was_failing => {
                 info!(path = %file.path().display(), "peer cache is saved again");
@@ -213,17 +254,30 @@ impl Shared {
     }
 }
 
+/// Reads `file` into `table`, and warns where it is flawed.
+pub(crate) async fn read(file: &CacheFile, table: &mut Table) -> Result<(), CacheError> {
+    let decoded = blocking(file, CacheFile::read).await?;
+    if let Some(flaw) = decoded.flaw {
+        warn!(
+            path = %file.path().display(), flaw = flaw.name(),
+            "the peer cache is flawed; here is what could be read of it"
+        );
+    }
+    table.merge(decoded.entries, decoded.cleared_ms, now_ms());
+    Ok(())
+}
+
 fn tell_set_aside(file: &CacheFile, flaw: Flaw, aside: Option<&Path>) {
     let (path, flaw) = (file.path(), flaw.name());
     let path = path.display();
     match aside.map(Path::display) {
         Some(aside) => warn!(
             %path, %aside, flaw,
-            "peer cache was flawed; it is set aside, and what could be read of it is used"
+            "the peer cache was flawed; it is set aside, and what could be read of it is used"
         ),
         None => warn!(
             %path, flaw,
-            "peer cache was flawed; as many are set aside already as are kept, so it was replaced"
+            "the peer cache was flawed; as many are set aside already as are kept, so it was replaced"
         ),
     }
 }

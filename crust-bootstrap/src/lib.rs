@@ -87,6 +87,9 @@
 //! somebody else's private addresses is not kept as such. Two LANs with the same prefix look the same: a dial to the
 //! wrong one fails, for the peer must prove itself. Link-local addresses are not kept: they name no LAN.
 //!
+//! A program that is no node looks at the file with [`PeerCacheBuilder::read`], which never writes, and changes it with
+//! [`PeerCacheBuilder::edit`], where what fails is an error and no warning.
+//!
 //! The file has mode 0600. Its name does not reveal the network, and the node's own entry is never in it.
 //!
 //! # Clocks
@@ -104,6 +107,7 @@ mod folder;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;
+mod imported;
 mod keeper;
 mod known;
 mod lans;
@@ -120,4 +124,5 @@ pub use self::{
     cache::PeerCache,
     cached::{CachedAddr, CachedPeer, ImportError},
     file::CacheError,
+    imported::{Imported, NotKept},
 };

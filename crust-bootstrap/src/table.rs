@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crust_core::{Addr, PeerId, SignedRecord};
+use crust_core::{Addr, PeerId, Reach, SignedRecord};
 
 use crate::{
     entry::{Entry, Record},
+    imported::NotKept,
     known::{MAX_FAILURES, MAX_OFFLINE_FAILURES},
     lans::Lans,
     rank::{Rank, rank},
@@ -94,13 +95,36 @@ impl Table {
         })
     }
 
-    /// The user says that `peer` is at `addr`. True where that changed anything.
-    pub(crate) fn on_import(&mut self, peer: PeerId, addr: &Addr, now_ms: u64) -> bool {
+    /// The user says that `peer` is at `addr`. True where that is news.
+    pub(crate) fn on_import(
+        &mut self,
+        peer: PeerId,
+        addr: &Addr,
+        now_ms: u64,
+    ) -> Result<bool, NotKept> {
         if peer == self.own {
-            return false;
+            return Err(NotKept::Oneself);
+        }
+        if self.knows(&peer, addr) {
+            return Ok(false);
+        }
+        let reach = Reach::of(addr);
+        if self.lans.place(reach, false).is_none() {
+            return Err(match reach {
+                Reach::Nowhere => NotKept::Nowhere,
+                _ => NotKept::OtherLan,
+            });
         }
         self.gone.remove(&peer);
-        self.change(peer, now_ms, |entry, lans| entry.on_heard(addr, lans))
+        self.change(peer, now_ms, |entry, lans| {
+            let is_new = entry.on_heard(addr, lans);
+            entry.tidy(now_ms);
+            is_new
+        });
+        match self.knows(&peer, addr) {
+            true => Ok(true),
+            false => Err(NotKept::NoRoom),
+        }
     }
 
     /// Forgets everybody, and makes those who share the file forget them too.
@@ -200,6 +224,12 @@ impl Table {
     /// Everybody, in the order of their ids.
     pub(crate) fn into_entries(self) -> Vec<Entry> {
         self.entries.into_values().collect()
+    }
+
+    /// Whether `addr` is among the addresses of `peer`.
+    pub(crate) fn knows(&self, peer: &PeerId, addr: &Addr) -> bool {
+        let entry = self.entries.get(peer);
+        entry.is_some_and(|entry| entry.knows(addr))
     }
 
     /// How many there are.

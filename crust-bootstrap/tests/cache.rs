@@ -7,7 +7,7 @@ mod common;
 use std::{collections::HashSet, time::Duration};
 
 use common::{addr, builder, fail, found, numbers, open, own, peer, reach, record};
-use crust_bootstrap::{ImportError, PeerCache, default_path};
+use crust_bootstrap::{ImportError, NotKept, PeerCache, default_path};
 use crust_core::{Addr, Contact, DialOutcome, Discovery, RecordError, rt};
 use futures::{FutureExt, StreamExt};
 
@@ -222,8 +222,10 @@ fn what_is_exported_is_imported_elsewhere() {
     here.report(&lan, &DialOutcome::Connected { peer, elapsed });
     let text = here.export();
     assert_eq!(text.lines().count(), 5, "nothing private");
-    assert_eq!(there.import(&format!("# from here\n\n{text}")), Ok(5));
-    assert_eq!(there.import(&text), Ok(0));
+    let imported = there.import(&format!("# from here\n\n{text}")).unwrap();
+    assert_eq!((imported.new, imported.known), (5, 0));
+    let again = there.import(&text).unwrap();
+    assert_eq!((again.new, again.known), (0, 5));
     assert_eq!(numbers(&there), [0, 1, 2, 3, 4]);
     assert!(!there.list()[0].direct);
 }
@@ -237,6 +239,78 @@ fn import_of_a_wrong_line_takes_nothing_and_says_which() {
     let wrong = cache.import(&format!("\n{good}\nnonsense"));
     assert!(matches!(wrong, Err(ImportError::Contact { line: 3, .. })));
     assert_eq!(numbers(&cache), []);
+}
+
+#[test]
+fn import_says_what_is_not_kept_and_why() {
+    let cache = in_memory();
+    cache.set_lans(["192.168.1.9/24".parse().unwrap()]);
+    let line = |at: &str| format!("{}@tcp://{at}\n", peer(1));
+    let text = ["192.168.1.5:1", "192.168.2.5:1", "169.254.1.1:1"].map(line);
+    let imported = cache.import(&text.concat()).unwrap();
+    assert_eq!((imported.new, imported.known), (1, 0));
+    let why: Vec<_> = imported.not_kept.iter().map(|(_, why)| *why).collect();
+    assert_eq!(why, [NotKept::OtherLan, NotKept::Nowhere]);
+    let own = format!("{}@{}", own(), addr(1));
+    assert_eq!(cache.import(&own).unwrap().not_kept[0].1, NotKept::Oneself);
+}
+
+#[test]
+fn import_of_more_addresses_than_a_peer_may_have_leaves_a_whole_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("peers");
+    let cache = open(&path);
+    let text: String = (0..20)
+        .map(|n| format!("{}@{}\n", peer(1), addr(n)))
+        .collect();
+    let imported = cache.import(&text).unwrap();
+    assert_eq!((imported.new, imported.not_kept.len()), (16, 4));
+    assert!(
+        imported
+            .not_kept
+            .iter()
+            .all(|(_, why)| *why == NotKept::NoRoom)
+    );
+    assert_eq!(cache.list()[0].addrs.len(), 16);
+    rt::block_on(cache.flush()).unwrap();
+    assert_eq!(open(&path).list(), cache.list());
+    assert!(!folder.path().join("peers.damaged-1").exists());
+}
+
+#[test]
+fn reading_writes_nothing_and_says_what_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("peers");
+    let read = |path| rt::block_on(builder().file(path).read());
+    assert_eq!(read(&path).unwrap().list().len(), 0);
+    let cache = open(&path);
+    reach(&cache, 1, 1);
+    rt::block_on(cache.shutdown());
+    let mut damaged = std::fs::read(&path).unwrap();
+    damaged.push(0);
+    std::fs::write(&path, &damaged).unwrap();
+    let shown = read(&path).unwrap();
+    assert_eq!(numbers(&shown), [1]);
+    reach(&shown, 2, 1);
+    rt::block_on(shown.flush()).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), damaged);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    let none = folder.path().to_owned();
+    assert!(read(&none).is_err() && rt::block_on(builder().file(&none).edit()).is_err());
+}
+
+#[test]
+fn clearing_removes_what_was_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("peers");
+    for _ in 0..2 {
+        std::fs::write(&path, "junk").unwrap();
+        open(&path);
+    }
+    let cache = rt::block_on(builder().file(&path).edit()).unwrap();
+    assert_eq!(rt::block_on(cache.clear()).unwrap(), 2);
+    assert!(!folder.path().join("peers.damaged-1").exists());
+    assert_eq!(rt::block_on(cache.clear()).unwrap(), 0);
 }
 
 #[test]

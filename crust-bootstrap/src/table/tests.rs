@@ -161,7 +161,7 @@ fn our_own_entry_never_gets_in() {
     let mut table = empty();
     assert!(!table.on_reached(&public(1), own, RTT, NOW));
     assert!(!table.on_record(record(own, &[public(1)], NOW), NOW));
-    assert!(!table.on_import(own, &public(1), NOW));
+    assert_eq!(table.on_import(own, &public(1), NOW), Err(NotKept::Oneself));
     table.merge([typical(OWN, NOW)], 0, NOW);
     assert_eq!(table.len(), 0);
 }
@@ -315,8 +315,8 @@ fn clearing_reaches_those_who_share_the_file() {
 #[test]
 fn imported_address_is_tried_after_those_that_were_reached() {
     let mut table = reached(1);
-    assert!(table.on_import(peer(5), &public(5), NOW));
-    assert!(!table.on_import(peer(5), &public(5), NOW));
+    assert_eq!(table.on_import(peer(5), &public(5), NOW), Ok(true));
+    assert_eq!(table.on_import(peer(5), &public(5), NOW), Ok(false));
     assert_eq!(order(&table, NOW), [0, 5].map(peer));
 }
 

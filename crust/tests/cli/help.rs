@@ -17,7 +17,7 @@ fn help_has_every_option() {
     }
 }
 
-const WANTED: [(&[&str], &[&str]); 7] = [
+const WANTED: [(&[&str], &[&str]); 9] = [
     (
         &[],
         &[
@@ -54,8 +54,18 @@ const WANTED: [(&[&str], &[&str]); 7] = [
             "disconnected {",
             "rate {",
             "error {",
+            "warning {",
+            "--contact",
+            "--keep",
+            "8..16",
+            "--no-cache",
             "Exit codes",
         ],
+    ),
+    (&["lan"], &["--seconds", "--beacon-port", "--json"]),
+    (
+        &["peers"],
+        &["list", "export", "import", "clear", "--cache", "--json"],
     ),
     (&["id"], &["--identity", "--json", "Exit codes"]),
     (

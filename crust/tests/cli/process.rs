@@ -120,6 +120,25 @@ pub(crate) fn run(args: &[&str]) -> Output {
     command(args).stdin(Stdio::null()).output().unwrap()
 }
 
+/// Runs `crust` to its end with this input.
+pub(crate) fn run_with(args: &[&str], input: &str) -> Output {
+    run_with_bytes(args, input.as_bytes())
+}
+
+/// Runs `crust` to its end with this input.
+pub(crate) fn run_with_bytes(args: &[&str], input: &[u8]) -> Output {
+    let mut child = command(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
 /// What it printed on stdout.
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -137,11 +156,16 @@ pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no text {field} in {value}"))
 }
 
-fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crust"));
     command.args(args);
+    // Whatever a test does, the user's own files are elsewhere.
+    command.env("HOME", HOME).env("XDG_DATA_HOME", HOME);
     command
 }
+
+/// An absolute folder of the tests.
+pub(crate) const HOME: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// Everything here takes well under a second on an idle machine.
 const LIMIT: Duration = Duration::from_secs(60);

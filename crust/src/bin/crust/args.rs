@@ -9,7 +9,8 @@ use crate::{demo, exit::EXIT_CODES, id, lan, node, peers, perf, ping};
 #[derive(Debug, Parser)]
 #[command(name = "crust", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// Logs to stderr what this filter lets through: a level, or crust=debug,crust_tcp=trace
+    /// Logs to stderr what this filter lets through: a level, or crust=debug,crust_tcp=trace; without it only warnings are
+    /// told, as sentences
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
     #[command(subcommand)]
@@ -43,6 +44,17 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Whether it prints one JSON object for each event, warnings among them, until it is ended.
+    pub(crate) const fn prints_events(&self) -> bool {
+        match self {
+            Self::Node(args) => args.json,
+            Self::Lan(args) => args.json,
+            _ => false,
+        }
+    }
 }
 
 const COMPLETIONS_HELP: &str = "\

@@ -3,6 +3,7 @@
 use std::{error::Error, process::ExitCode};
 
 use crust::{BootstrapError, ConnectError, SendError, StartError};
+use crust_bootstrap::CacheError;
 
 /// Why the command did not do what it was asked for.
 #[derive(Debug)]
@@ -73,6 +74,12 @@ impl From<StartError> for Failure {
             exit: Exit::NotStarted,
             text: sentence(&error),
         }
+    }
+}
+
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Self {
+        Self::new(sentence(&error))
     }
 }
 

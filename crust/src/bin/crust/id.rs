@@ -59,6 +59,11 @@ fn default_file() -> Result<PathBuf, Failure> {
         Failure::not_started("the system names no home folder; give a file with --identity")
     })?;
     let folder = dirs.data_dir();
+    if !folder.is_absolute() {
+        return Err(Failure::not_started(
+            "the home folder is not an absolute path; give a file with --identity",
+        ));
+    }
     std::fs::create_dir_all(folder).map_err(|error| {
         let (folder, error) = (folder.display(), sentence(&error));
         Failure::not_started(format!("the folder {folder} cannot be made: {error}"))

@@ -7,7 +7,7 @@ use crust::{Addr, Lan, Neighbour, PeerId, rt};
 use futures::{FutureExt, StreamExt, select_biased};
 use serde::Serialize;
 
-use crate::{exit::Failure, identity::IdentityArgs, out, signal, target};
+use crate::{exit::Failure, identity::IdentityArgs, out, prefixes::prefixes, signal, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct LanArgs {
@@ -19,9 +19,9 @@ pub(crate) struct LanArgs {
     /// Asks on this UDP port
     #[arg(long, value_name = "PORT", default_value_t = Lan::default().port)]
     beacon_port: u16,
-    /// Prints one JSON object for each peer that comes, moves or goes
+    /// Prints one JSON object for each peer that comes, moves or goes, and for each warning
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// Lists who is there, and then who comes and goes.
@@ -44,6 +44,9 @@ pub(crate) async fn lan(args: LanArgs) -> Result<(), Failure> {
         }
     };
     board.heading();
+    if is_off_line() {
+        tracing::warn!("this machine is in no network now");
+    }
     let mut over = Box::pin(over.fuse());
     let mut interrupted = Box::pin(signal::interrupted().fuse());
     loop {
@@ -59,6 +62,12 @@ pub(crate) async fn lan(args: LanArgs) -> Result<(), Failure> {
     board.summary();
     node.shutdown().await;
     Ok(())
+}
+
+/// Whether this machine has no address but those that it talks to itself with.
+fn is_off_line() -> bool {
+    let prefixes = prefixes();
+    prefixes.iter().all(|prefix| prefix.addr().is_loopback())
 }
 
 /// What is on the screen.

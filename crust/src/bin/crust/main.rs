@@ -12,11 +12,13 @@ mod out;
 mod peers;
 mod perf;
 mod ping;
+mod prefixes;
 mod rtt;
 mod signal;
 mod target;
 mod units;
 mod usage;
+mod warnings;
 
 use std::process::ExitCode;
 
@@ -30,7 +32,10 @@ use self::{
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    start_log(args.log.as_deref());
+    match &args.log {
+        Some(filter) => start_log(filter),
+        None => warnings::tell(args.command.prints_events()),
+    }
     // On a thread of the runtime, where tasks meet without waking this one.
     let ended = rt::block_on(rt::spawn(run(args.command)));
     match ended.unwrap_or_else(|_| Err(Failure::new("the command broke off: this is a bug"))) {
@@ -64,9 +69,8 @@ fn print_completions(shell: clap_complete::Shell) {
     out::line(String::from_utf8_lossy(&text).trim_end());
 }
 
-/// Logs to stderr where it was asked for.
-fn start_log(filter: Option<&str>) {
-    let Some(filter) = filter else { return };
+/// Logs to stderr, warnings included.
+fn start_log(filter: &str) {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)

@@ -8,13 +8,14 @@ mod load;
 mod log;
 mod prompt;
 mod rates;
+mod seek;
 
 use std::sync::Arc;
 
 use crust::{Node, Target, rt};
 use futures::{FutureExt, future::join_all, select_biased};
 
-use self::{args::NodeCommand, events::Watch, log::Log, prompt::Prompt};
+use self::{args::NodeCommand, events::Watch, log::Log, prompt::Prompt, seek::seek};
 use crate::{
     exit::{Exit, Failure, sentence},
     signal,
@@ -37,7 +38,8 @@ With --json each line of output is one object with a field event:
   message {peer, bytes, text}                         disconnected {peer, reason, detail}
   discovered {peer, source}
   rate {messages_in, messages_out, bytes_in, bytes_out, seconds}
-  peers {peers}   stats {…}   abuse {source, kind, count, refused}   error {text}
+  peers {peers}   stats {…}   abuse {source, kind, count, refused}
+  error {text}: something that was asked for did not work   warning {text}
 text is null where the message is not UTF-8.
 
 Exit codes:
@@ -53,6 +55,8 @@ pub(crate) async fn node(args: NodeCommand) -> Result<(), Failure> {
     let log = Arc::new(Log::new(args.json, args.name.clone()));
     log.listening(&node);
     let watch = rt::spawn(Watch::new(node.clone(), log.clone(), args.speed).run());
+    // Ends with this function.
+    let _seeking = rt::spawn(seek(node.clone(), log.clone(), args.finding.clone()));
     let ended = select_biased! {
         () = signal::interrupted().fuse() => Ok(()),
         result = converse(&node, &log, &args.peers).fuse() => result,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 pub(crate) const KEY: Style = AnsiColor::Cyan.on_default();
 pub(crate) const ALICE: Style = AnsiColor::Magenta.on_default();
 pub(crate) const BOB: Style = AnsiColor::Blue.on_default();
@@ -33,6 +34,11 @@ pub(crate) fn talk(text: impl AsRef<str>) {
 /// Prints why the command fails.
 pub(crate) fn failure(text: &str) {
     talk(format!("{}: {text}", paint(BAD.bold(), "error")));
+}
+
+/// Prints what whoever runs the command should know, though it goes on.
+pub(crate) fn warning(text: &str) {
+    talk(format!("{}: {text}", paint(DOUBTFUL.bold(), "warning")));
 }
 
 /// Prints one JSON object on a line of its own.

@@ -1,11 +1,8 @@
 //! `crust peers`: the peers of earlier runs, in their file.
 
-use std::{
-    io::{self, Read},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+mod import;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use crust::{NetworkKey, PeerId, rt};
@@ -13,10 +10,8 @@ use crust_bootstrap::{CachedAddr, CachedPeer, PeerCache, default_path};
 use crust_crypto::Ed25519Verifier;
 use serde::Serialize;
 
-use crate::{
-    exit::{Failure, sentence},
-    out, units,
-};
+use self::import::{import, read};
+use crate::{exit::Failure, out, prefixes::prefixes, units};
 
 #[derive(Debug, Args)]
 pub(crate) struct PeersArgs {
@@ -28,7 +23,7 @@ pub(crate) struct PeersArgs {
     /// This file, not that of the network in the user's data directory
     #[arg(long, global = true, value_name = "FILE")]
     cache: Option<PathBuf>,
-    /// Prints JSON
+    /// Prints JSON: an object for each peer, or one for what was done
     #[arg(long, global = true)]
     json: bool,
 }
@@ -55,74 +50,71 @@ pub(crate) async fn peers(args: PeersArgs) -> Result<(), Failure> {
         .cache
         .or_else(|| default_path(&network.id()))
         .ok_or_else(|| {
-            Failure::not_started("there is no home directory; name a file with --cache")
+            Failure::not_started(
+                "there is no home directory with an absolute path; name a file with --cache",
+            )
         })?;
     // Nobody's id: this is no node, so that there is nobody to leave out.
     let nobody = PeerId::from_bytes([0; 32]);
-    let cache = PeerCache::builder(nobody, Arc::new(Ed25519Verifier))
+    let builder = PeerCache::builder(nobody, Arc::new(Ed25519Verifier))
         .file(&path)
-        .open()
-        .await;
-    let done = match args.what.unwrap_or(What::List) {
-        What::List => {
-            list(&cache, &path, args.json);
-            Ok(())
+        .lans(prefixes());
+    match args.what.unwrap_or(What::List) {
+        What::List => list(&builder.read().await?, &path, args.json),
+        What::Export => export(&builder.read().await?, args.json),
+        What::Import { file } => {
+            let text = read(file).await?;
+            import(&builder.edit().await?, &text, args.json).await?;
         }
-        What::Export => {
-            let text = cache.export();
-            if !text.is_empty() {
-                out::line(text.trim_end());
-            }
-            Ok(())
-        }
-        What::Import { file } => import(&cache, file).await,
-        What::Clear => cache
-            .clear()
-            .await
-            .map(|()| out::talk("They are forgotten."))
-            .map_err(|error| Failure::new(sentence(&error))),
-    };
-    cache.shutdown().await;
-    done
+        What::Clear => clear(&builder.edit().await?, args.json).await?,
+    }
+    Ok(())
 }
 
-async fn import(cache: &PeerCache, file: PathBuf) -> Result<(), Failure> {
-    let name = file.display().to_string();
-    let text = rt::unblock(move || read(&file)).await;
-    let text = text
-        .map_err(|_| Failure::new("reading broke off: this is a bug"))?
-        .map_err(|error| Failure::new(format!("{name} cannot be read: {}", sentence(&error))))?;
-    let news = cache
-        .import(&text)
-        .map_err(|error| Failure::new(format!("nothing was taken: {}", sentence(&error))))?;
-    cache
-        .flush()
-        .await
-        .map_err(|error| Failure::new(sentence(&error)))?;
-    out::talk(match news {
-        1 => "1 address was new.".into(),
-        news => format!("{news} addresses were new."),
+fn export(cache: &PeerCache, json: bool) {
+    let text = cache.export();
+    if json {
+        let contacts = text.lines().collect();
+        out::json(&Exported { contacts });
+    } else if !text.is_empty() {
+        out::line(text.trim_end());
+    }
+}
+
+async fn clear(cache: &PeerCache, json: bool) -> Result<(), Failure> {
+    let forgotten = cache.list().len();
+    let damaged_files = cache.clear().await?;
+    if json {
+        out::json(&Cleared {
+            forgotten,
+            damaged_files,
+        });
+        return Ok(());
+    }
+    let forgotten = match forgotten {
+        0 => "There was nobody to forget".to_owned(),
+        1 => "1 peer is forgotten".to_owned(),
+        count => format!("{count} peers are forgotten"),
+    };
+    out::talk(match damaged_files {
+        0 => format!("{forgotten}."),
+        1 => format!("{forgotten}, and 1 damaged version of the file is removed."),
+        count => format!("{forgotten}, and {count} damaged versions of the file are removed."),
     });
     Ok(())
 }
 
-fn read(file: &std::path::Path) -> io::Result<String> {
-    let mut text = String::new();
-    if file.as_os_str() == "-" {
-        io::stdin().take(MAX_TEXT + 1).read_to_string(&mut text)?;
-    } else {
-        std::fs::File::open(file)?
-            .take(MAX_TEXT + 1)
-            .read_to_string(&mut text)?;
-    }
-    if text.len() as u64 > MAX_TEXT {
-        let limit = format!(
-            "it is longer than {} MiB, which no list of peers is",
-            MAX_TEXT >> 20
-        );
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, limit));
-    }
-    Ok(text)
+/// What `export` prints for programs.
+#[derive(Debug, Serialize)]
+struct Exported<'a> {
+    contacts: Vec<&'a str>,
+}
+
+/// What `clear` prints for programs.
+#[derive(Debug, Serialize)]
+struct Cleared {
+    forgotten: usize,
+    damaged_files: usize,
 }
 
 /// A peer, for programs.
@@ -203,6 +195,3 @@ fn show(peer: &CachedPeer, now: Duration) {
         out::line(format!("  {:<32}  {detail}", addr.addr.as_str()));
     }
 }
-
-/// As much as any export has: 1,500 peers with all their addresses.
-const MAX_TEXT: u64 = 8 << 20;
