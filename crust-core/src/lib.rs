@@ -10,6 +10,7 @@
 //! - [`rt`] is tasks, time and blocking work, the same under each runtime.
 //! - [`codec`], [`FrameCodec`] and [`varint`] turn values into bytes and back.
 //!
+//! Feature `udp` adds the module `udp`: one UDP port shared by several protocols.
 //! Feature `test-util` adds an in-memory transport, a simulated network, and the suites that every implementer runs.
 //!
 //! # A transport in short
@@ -52,6 +53,8 @@ pub mod rt;
 #[cfg(feature = "test-util")]
 mod test_util;
 mod transport;
+#[cfg(feature = "udp")]
+pub mod udp;
 pub mod varint;
 
 pub use async_trait::async_trait;
