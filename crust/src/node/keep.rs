@@ -248,7 +248,13 @@ impl Keeper {
         let is_wanted = sessions < self.inner.wishes.least();
         let searches = self.searches.iter().filter(|_| is_wanted);
         let searches = searches.filter_map(Search::poll_timeout);
-        let patience = self.callers.map(|_| now + self.inner.timeouts.search);
+        let patience = self.inner.timeouts.search;
+        let patience = self
+            .searches
+            .iter()
+            .filter(|_| self.callers.is_some())
+            .filter_map(|search| search.exhausted_at(patience))
+            .filter(|at| now < *at);
         let ask = self.is_stuck(sessions).then(|| now + contacts::ASK_AGAIN);
         let anew = self.anew_at().filter(|at| now < *at);
         let next = searches

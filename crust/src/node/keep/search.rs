@@ -113,6 +113,14 @@ impl Search {
         }
     }
 
+    /// When it has had its time, where it is at work.
+    pub(crate) fn exhausted_at(&self, patience: Duration) -> Option<Instant> {
+        match &self.state {
+            State::Resting { .. } => None,
+            State::Searching { since, .. } => Some(*since + patience),
+        }
+    }
+
     /// Whether it has had its time to find somebody: it ended, or it has run for `patience`.
     pub(crate) fn is_exhausted(&self, now: Instant, patience: Duration) -> bool {
         match &self.state {
