@@ -1,6 +1,7 @@
 //! Keeps a node connected: searches, dials whom discoveries find, and lets go what is too much.
 
 pub(crate) mod candidates;
+mod living;
 pub(crate) mod search;
 pub(crate) mod wishes;
 
@@ -17,6 +18,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 
 use self::{
     candidates::{Among, Candidates, Dialed, Ties, Whom},
+    living::{drop_surplus, ties},
     search::Search,
     wishes::{Ended, Tried},
 };
@@ -26,13 +28,12 @@ use crate::{
     node::{
         contacts,
         dial::{Target, connect},
-        gate::prefix,
-        inner::{Inner, ip_of},
+        inner::Inner,
         tasks::Running,
     },
     reason::DisconnectReason,
     recent::Recent,
-    session::{Session, send_side::Order, shared::Shared},
+    session::{Session, shared::Shared},
 };
 
 /// Waits for the first session, whoever it is with.
@@ -346,38 +347,6 @@ fn dial(inner: Arc<Inner>, whom: Whom, addrs: Vec<crust_core::Addr>) -> Dial {
         (whom, result)
     }
     .boxed()
-}
-
-fn ties(sessions: &[Arc<Shared>]) -> Ties {
-    let mut ties = Ties::default();
-    for session in sessions {
-        ties.peers.insert(session.peer);
-        if let Some(ip) = ip_of(&session.remote) {
-            *ties.prefixes.entry(prefix(ip)).or_default() += 1;
-        }
-    }
-    ties
-}
-
-/// Ends what is more than `most`: first those over which the application has said least, of these the youngest. What the
-/// application dialed or pinned stays.
-fn drop_surplus(mut sessions: Vec<Arc<Shared>>, most: usize) {
-    sessions.retain(|session| !session.is_closing());
-    let Some(surplus @ 1..) = sessions.len().checked_sub(most) else {
-        return;
-    };
-    sessions.retain(|session| !session.is_pinned());
-    sessions.sort_by_key(|session| {
-        let stats = session.counters.stats();
-        let age = std::cmp::Reverse(session.began_at);
-        (stats.messages_in + stats.messages_out, age)
-    });
-    for session in sessions.into_iter().take(surplus) {
-        session.order(Order::Close {
-            reason: DisconnectReason::Limit,
-            text: "".into(),
-        });
-    }
 }
 
 impl From<&DisconnectReason> for Ended {
