@@ -1,29 +1,87 @@
 //! uTP: reliable streams over one UDP port, as BEP 29 describes them.
 //!
-//! **This crate is empty so far; nothing here works yet.** What follows is what it will be.
+//! uTP is the transport of BitTorrent: ordered byte streams whose packets are UDP datagrams. Many streams share one port,
+//! and so one mapping on a gateway; and a stream can give way to other traffic.
 //!
-//! uTP is the transport of BitTorrent: ordered byte streams whose packets are UDP datagrams. Crust wants it for three
-//! things that TCP does not give: it gets through NATs that TCP does not, many streams share one port and one mapping
-//! on the gateway, and it can give way to other traffic.
+//! ```
+//! use crust_core::rt;
+//! use crust_utp::UtpSocket;
+//! use futures::{AsyncReadExt, AsyncWriteExt, future::join};
 //!
-//! # What it will be
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # rt::block_on(async {
+//! let there = UtpSocket::bind("127.0.0.1:0".parse()?)?;
+//! there.listen();
+//! let here = UtpSocket::bind("127.0.0.1:0".parse()?)?;
+//! let (dialed, (mut accepted, _)) = join(here.connect(there.local_addr()), there.accept()).await;
+//! let mut dialed = dialed?;
 //!
-//! - A socket to use by itself, with streams that are `AsyncRead + AsyncWrite`, and a `Transport` of `crust-core` with
-//!   addresses `utp://192.0.2.7:5483` like any other.
-//! - BEP 29 with what libutp does where it is silent: SYNs sent again, selective acknowledgement, half-close, path MTU
-//!   discovery. It is to talk to libtorrent and to other implementations, and that is to be tested.
-//! - Simultaneous connect: two ends that dial each other at the same moment get one connection, which is what hole
-//!   punching needs.
-//! - Congestion control chosen by connection: CUBIC (RFC 9438) for conversations, LEDBAT (RFC 6817) for transfers that
-//!   should not be noticed.
+//! let mut text = String::new();
+//! let write = async {
+//!     dialed.write_all(b"hello").await?;
+//!     dialed.close().await // returns when all of it has arrived
+//! };
+//! let (written, read) = join(write, accepted.read_to_string(&mut text)).await;
+//! written?;
+//! read?;
+//! assert_eq!(text, "hello");
+//! # Ok(())
+//! # })
+//! # }
+//! ```
 //!
-//! # How it will be built
+//! [`UtpTransport`] is the same as a [`Transport`](crust_core::Transport), for addresses `utp://192.0.2.7:5483`.
 //!
-//! The protocol is a machine without socket, clock or task: datagrams and the time go in, datagrams and the time to
-//! wake up come out. So it runs on a simulated network in virtual time, thousands of seeds of loss, reordering and
-//! delay in a minute, and a failing seed replays exactly. A thin driver joins it to the UDP port that `crust-core`
-//! shares with STUN and with punching.
+//! # What it does
 //!
-//! Until then a node speaks TCP, by `crust-tcp`.
+//! - All of BEP 29: SYNs sent again, selective acknowledgement both ways, FIN and half-close, RESET, zero-window probes,
+//!   keepalive, delayed acknowledgements. Packets are found lost by what was sent after them (RFC 8985, RFC 9002), with a tail
+//!   probe, and the time-out of RFC 6298 with BEP 29's floor of half a second.
+//! - Congestion control chosen by connection, [`CongestionKind`]: CUBIC (RFC 9438, HyStart++) for conversations, which does
+//!   not take every loss for congestion; LEDBAT (RFC 6817, with the remedies of LEDBAT++) for transfers that should not be
+//!   noticed. Both are paced.
+//! - The longest datagram that the path takes is found by probes that cost nothing when they are lost (RFC 8899).
+//! - A SYN costs 64 bytes in a bounded table until whoever sent it has shown that the address is its own. RESETs are no longer
+//!   than what they answer, 100 a second at most.
 //!
-//! [`Transport`]: https://docs.rs/crust-core/latest/crust_core/trait.Transport.html
+//! # What it does not do yet
+//!
+//! Two sides that dial each other at one moment become one connection in the machine, and no socket offers it yet. Packets that
+//! are too long for a path that has become narrower are sent again as they are, for the port cannot let routers take them
+//! apart. It has not been tried with other implementations yet. ECN marks are not set.
+//!
+//! # How it is built
+//!
+//! The protocol is a machine without socket, clock or task: packets and the time go in, packets and the time to wake up come
+//! out. So it runs on a simulated network in virtual time, thousands of seeds of loss, reordering and delay in seconds, and a
+//! failing seed replays exactly. A thin driver joins it to the UDP port of [`crust_core::udp`], which it shares with other
+//! protocols.
+
+mod acks;
+mod batch;
+mod clock;
+mod config;
+mod congestion;
+mod connection;
+mod endpoint;
+mod flight;
+mod half_open;
+mod link;
+mod mtu;
+mod pacing;
+mod reassembly;
+mod rng;
+mod rtt;
+mod send_buffer;
+mod sender;
+mod seq_nr;
+#[cfg(test)]
+mod sim;
+mod socket;
+mod stream;
+mod transport;
+mod wire;
+
+pub use self::{
+    congestion::CongestionKind, socket::UtpSocket, stream::UtpStream, transport::UtpTransport,
+};

@@ -1,0 +1,92 @@
+//! Connections by the address of the other side and the number in its packets.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use crate::{
+    connection::Connection,
+    link::Link,
+    rng::Rng,
+    wire::{Header, Kind},
+};
+
+#[derive(Debug)]
+pub(super) struct Table {
+    links: HashMap<(SocketAddr, u16), Arc<Link>>,
+    last_id: u64,
+    rng: Rng,
+}
+
+impl Table {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            links: HashMap::new(),
+            last_id: 0,
+            rng: Rng::new(seed),
+        }
+    }
+
+    /// A dial, under a number that is free. `make` takes it, and a random one for the SYN.
+    pub(super) fn insert_dial(
+        &mut self,
+        remote: SocketAddr,
+        make: impl FnOnce(u16, u16) -> Connection,
+    ) -> Arc<Link> {
+        // The other side has the number after it, and those of its own dials.
+        let near = |id: u16| [id.wrapping_sub(1), id, id.wrapping_add(1)];
+        let is_taken = |id| near(id).iter().any(|id| self.is_taken(remote, *id));
+        // Of 65,536 numbers one is soon found, or there are as many connections to that address.
+        let mut rng = self.rng.clone();
+        let mut id = rng.next_u16();
+        for _ in 0..MAX_TRIES {
+            if !is_taken(id) {
+                break;
+            }
+            id = rng.next_u16();
+        }
+        let syn = rng.next_u16();
+        self.rng = rng;
+        self.insert(remote, make(id, syn))
+    }
+
+    pub(super) fn insert(&mut self, remote: SocketAddr, connection: Connection) -> Arc<Link> {
+        self.last_id += 1;
+        let key = (remote, connection.ids().receive);
+        let link = Arc::new(Link::new(self.last_id, remote, connection));
+        self.links.insert(key, link.clone());
+        link
+    }
+
+    /// Whose packet it is.
+    pub(super) fn find(&self, from: SocketAddr, header: &Header) -> Option<Arc<Link>> {
+        let id = header.conn_id;
+        // A SYN that is sent again has the number of whoever dialed; a RESET may have that of either side.
+        let places: &[u16] = match header.kind {
+            Kind::Syn => &[id.wrapping_add(1)],
+            Kind::Reset => &[id, id.wrapping_add(1), id.wrapping_sub(1)],
+            Kind::Data | Kind::Fin | Kind::State => &[id],
+        };
+        let mut links = places.iter().filter_map(|id| self.links.get(&(from, *id)));
+        links.find(|link| link.knows(id)).cloned()
+    }
+
+    /// Whether packets from there with this number have a connection.
+    pub(super) fn is_taken(&self, from: SocketAddr, receive_id: u16) -> bool {
+        self.links.contains_key(&(from, receive_id))
+    }
+
+    pub(super) fn remove(&mut self, link: &Arc<Link>) {
+        let key = (link.remote, link.receive_id());
+        if self
+            .links
+            .get(&key)
+            .is_some_and(|known| Arc::ptr_eq(known, link))
+        {
+            self.links.remove(&key);
+        }
+        if self.links.is_empty() {
+            self.links = HashMap::new();
+        }
+    }
+}
+
+const MAX_TRIES: usize = 64;

@@ -1,0 +1,305 @@
+//! A connection, and whoever waits for it: the application on one side, the port on the other.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use crust_core::udp::{SendError, Transmit, UdpPort};
+
+use crate::{
+    batch::Batch,
+    connection::{Connection, EndReason, Output},
+    socket::Owner,
+    wire::Packet,
+};
+
+/// One connection of a socket.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) remote: SocketAddr,
+    pub(crate) id: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    connection: Connection,
+    status: Status,
+    /// What the port had no room for.
+    unsent: Option<Batch>,
+    waiting: Waiting,
+    /// It was heard of since what it has to send was sent last.
+    is_touched: bool,
+    /// The timer is set to this or sooner.
+    timer_at: Option<Instant>,
+    /// Keeps the port until what was written has arrived, though the application has gone.
+    owner: Option<Arc<Owner>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Connecting,
+    Connected,
+    Ended(EndReason),
+}
+
+/// Who is to be woken.
+#[derive(Debug, Default)]
+struct Waiting {
+    connect: Option<Waker>,
+    read: Option<Waker>,
+    write: Option<Waker>,
+}
+
+/// What is to be done after a link was served, with no lock held.
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    woken: Vec<Waker>,
+    /// The timer is to be set to this.
+    pub(crate) timer_at: Option<Instant>,
+    /// The port has no room: serve it again when it has.
+    pub(crate) is_blocked: bool,
+    pub(crate) is_over: bool,
+    /// Kept until no lock is held: it may be the last to hold the socket.
+    _owner: Option<Arc<Owner>>,
+}
+
+impl After {
+    pub(crate) fn wake(self) -> bool {
+        self.woken.into_iter().for_each(Waker::wake);
+        self.is_over
+    }
+}
+
+impl Link {
+    pub(crate) fn new(id: u64, remote: SocketAddr, connection: Connection) -> Self {
+        Self {
+            remote,
+            id,
+            state: Mutex::new(State {
+                connection,
+                status: Status::Connecting,
+                unsent: None,
+                waiting: Waiting::default(),
+                is_touched: false,
+                timer_at: None,
+                owner: None,
+            }),
+        }
+    }
+
+    /// A packet came. Gives whether it is the first since the link was served.
+    pub(crate) fn handle_packet(&self, now: Instant, packet: &Packet<'_>) -> bool {
+        let mut state = self.lock();
+        state.connection.handle_packet(now, packet);
+        !std::mem::replace(&mut state.is_touched, true)
+    }
+
+    /// The numbers in packets that come; they change while two sides dial each other.
+    pub(crate) fn receive_id(&self) -> u16 {
+        self.lock().connection.ids().receive
+    }
+
+    /// Whether packets with this number are for it, where it is a SYN or a RESET.
+    pub(crate) fn knows(&self, conn_id: u16) -> bool {
+        let ids = self.lock().connection.ids();
+        conn_id == ids.receive || conn_id == ids.send
+    }
+
+    /// Sends what is to be sent, and tells who waits.
+    pub(crate) fn serve(&self, now: Instant, port: &UdpPort, spare: &mut Batch) -> After {
+        let mut state = self.lock();
+        state.is_touched = false;
+        state.connection.handle_timeout(now);
+        state.serve(now, self.remote, port, spare)
+    }
+
+    pub(crate) fn poll_connected(&self, cx: &Context<'_>) -> Poll<Result<(), EndReason>> {
+        let mut state = self.lock();
+        match state.status {
+            Status::Connecting => {
+                state.waiting.connect = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Status::Connected => Poll::Ready(Ok(())),
+            Status::Ended(reason) => Poll::Ready(Err(reason)),
+        }
+    }
+
+    /// Reads; nothing where the other side has ended its stream. Gives too whether the other side is to be told of the
+    /// room that this made.
+    pub(crate) fn poll_read(
+        &self,
+        cx: &Context<'_>,
+        now: Instant,
+        out: &mut [u8],
+    ) -> Poll<Result<(usize, bool), EndReason>> {
+        let mut state = self.lock();
+        let len = state.connection.read(out);
+        if len > 0 || out.is_empty() {
+            return Poll::Ready(Ok((len, state.connection.owes_ack(now))));
+        }
+        if state.connection.is_finished() {
+            return Poll::Ready(Ok((0, false)));
+        }
+        if let Status::Ended(reason) = state.status {
+            return Poll::Ready(Err(reason));
+        }
+        state.waiting.read = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    pub(crate) fn poll_write(
+        &self,
+        cx: &Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, Option<EndReason>>> {
+        let mut state = self.lock();
+        if let Status::Ended(reason) = state.status {
+            return Poll::Ready(Err(Some(reason)));
+        }
+        if state.connection.sender().is_closing() {
+            return Poll::Ready(Err(None));
+        }
+        let len = state.connection.write(data);
+        if len > 0 || data.is_empty() {
+            return Poll::Ready(Ok(len));
+        }
+        state.waiting.write = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ends the stream and waits until all of it has arrived.
+    pub(crate) fn poll_close(&self, cx: &Context<'_>) -> Poll<Result<(), EndReason>> {
+        let mut state = self.lock();
+        state.connection.close();
+        if state.connection.is_flushed() {
+            return Poll::Ready(Ok(()));
+        }
+        if let Status::Ended(reason) = state.status {
+            return Poll::Ready(Err(reason));
+        }
+        state.waiting.write = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The application has gone. What it wrote and ended goes on to arrive; what it did not end is given up.
+    pub(crate) fn let_go(&self, now: Instant, owner: &Arc<Owner>) {
+        let mut state = self.lock();
+        if state.connection.sender().is_closing() && state.status == Status::Connected {
+            if !state.connection.is_flushed() {
+                state.owner = Some(owner.clone());
+            }
+            state.connection.let_go(now);
+        } else {
+            state.connection.abort();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn serve(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        port: &UdpPort,
+        spare: &mut Batch,
+    ) -> After {
+        let mut after = After::default();
+        if let Some(unsent) = self.unsent.take()
+            && !self.send(now, remote, port, unsent.bytes(), unsent.segment_len())
+        {
+            after.is_blocked = true;
+        }
+        while !after.is_blocked {
+            spare.clear();
+            match self.connection.poll_output(now, spare) {
+                Some(Output::Transmit { .. }) => {
+                    let sent = self.send(now, remote, port, spare.bytes(), spare.segment_len());
+                    after.is_blocked = !sent;
+                }
+                Some(event) => self.on_event(event, &mut after),
+                None => break,
+            }
+        }
+        if self.connection.sender().has_ended() || self.connection.ended().is_some() {
+            after._owner = self.owner.take();
+        }
+        after.timer_at = self.timer(now, after.is_blocked);
+        after
+    }
+
+    fn on_event(&mut self, event: Output, after: &mut After) {
+        let waiting = &mut self.waiting;
+        match event {
+            Output::Connected => {
+                self.status = Status::Connected;
+                after.woken.extend(waiting.connect.take());
+            }
+            Output::Readable => after.woken.extend(waiting.read.take()),
+            Output::Writable => after.woken.extend(waiting.write.take()),
+            Output::Ended(reason) => {
+                self.status = Status::Ended(reason);
+                after.is_over = true;
+                let all = [
+                    waiting.connect.take(),
+                    waiting.read.take(),
+                    waiting.write.take(),
+                ];
+                after.woken.extend(all.into_iter().flatten());
+            }
+            Output::Transmit { .. } => {}
+        }
+    }
+
+    /// Sends datagrams; false where some are left for later.
+    fn send(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        port: &UdpPort,
+        mut bytes: &[u8],
+        segment_len: usize,
+    ) -> bool {
+        while !bytes.is_empty() {
+            let transmit = Transmit::new(remote, bytes).with_segment_size(segment_len);
+            match port.try_send(&transmit) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(SendError::Full { .. }) => {
+                    self.unsent = Some(Batch::of(bytes, segment_len));
+                    return false;
+                }
+                Err(SendError::TooLong { .. }) => {
+                    self.connection.handle_too_long(now, segment_len);
+                    bytes = &bytes[segment_len.min(bytes.len())..];
+                }
+                // As though it were lost on its way: it is sent again, or the other side is held to be gone.
+                Err(error) => {
+                    tracing::trace!(%remote, %error, "datagram not sent");
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    /// When to serve it again, where the timer is not set to that or sooner.
+    fn timer(&mut self, now: Instant, is_blocked: bool) -> Option<Instant> {
+        if is_blocked {
+            return None;
+        }
+        let at = self.connection.poll_timeout(now)?;
+        if self.timer_at.is_some_and(|set| now < set && set <= at) {
+            return None;
+        }
+        self.timer_at = Some(at);
+        self.timer_at
+    }
+}

@@ -1,0 +1,173 @@
+//! A UDP port that speaks uTP.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    hash::{BuildHasher, RandomState},
+    io,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
+
+use crust_core::{
+    rt,
+    udp::{BindError, Registration, UdpPort},
+};
+
+use crate::{
+    config::Config, congestion::CongestionKind, connection::EndReason, endpoint::Endpoint,
+    link::Link, stream::UtpStream,
+};
+
+/// A port for uTP: dials, and takes connections. Clones are the same one.
+///
+/// It is closed when it and all its streams are dropped, and what they wrote and ended has arrived.
+#[derive(Debug, Clone)]
+pub struct UtpSocket {
+    owner: Arc<Owner>,
+}
+
+/// What keeps a port going.
+pub(crate) struct Owner {
+    pub(crate) endpoint: Arc<Endpoint>,
+    _registration: Registration,
+    tasks: [rt::Task<()>; 2],
+}
+
+impl UtpSocket {
+    /// Binds `addr`; port 0 lets the system choose. `[::]` takes IPv4 too.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], as it says.
+    pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
+        let (port, driver) = UdpPort::bind(addr)?;
+        let now = rt::now();
+        let seed = RandomState::new().hash_one(0);
+        let endpoint = Arc::new(Endpoint::new(port.clone(), Config::default(), seed, now));
+        let registration = port.register(endpoint.clone());
+        let registration = registration.map_err(|error| BindError::Io {
+            addr,
+            source: io::Error::other(error),
+        })?;
+        let tasks = [
+            rt::spawn(driver.run()),
+            rt::spawn(endpoint.clone().run_timers()),
+        ];
+        let owner = Arc::new(Owner {
+            endpoint,
+            _registration: registration,
+            tasks,
+        });
+        Ok(Self { owner })
+    }
+
+    /// Connects to `remote`.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectionRefused` where it has no uTP there, `TimedOut` where nobody answers within 12 s.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the dial up.
+    pub async fn connect(&self, remote: SocketAddr) -> io::Result<UtpStream> {
+        self.connect_with(remote, CongestionKind::default()).await
+    }
+
+    /// Connects to `remote`, with this congestion control for what is sent from here.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`UtpSocket::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of [`UtpSocket::connect`].
+    pub async fn connect_with(
+        &self,
+        remote: SocketAddr,
+        congestion: CongestionKind,
+    ) -> io::Result<UtpStream> {
+        let link = self.owner.endpoint.dial(rt::now(), remote, congestion);
+        let stream = UtpStream::new(link.clone(), self.owner.clone());
+        let connected = poll_fn(|cx| link.poll_connected(cx)).await;
+        match connected {
+            Ok(()) => Ok(stream),
+            Err(reason) => Err(dial_error(reason)),
+        }
+    }
+
+    /// Takes the next connection that somebody else made.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no connection is lost.
+    pub async fn accept(&self) -> (UtpStream, SocketAddr) {
+        let link: Arc<Link> = self.owner.endpoint.accept().await;
+        let remote = link.remote;
+        (UtpStream::new(link, self.owner.clone()), remote)
+    }
+
+    pub(crate) const fn of(owner: Arc<Owner>) -> Self {
+        Self { owner }
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Owner> {
+        Arc::downgrade(&self.owner)
+    }
+
+    /// Listens, if nobody does; gives whether that is so.
+    pub(crate) fn try_listen(&self) -> bool {
+        self.owner.endpoint.try_listen()
+    }
+
+    /// Takes no more connections; those that wait are cut.
+    pub(crate) fn stop_listening(&self) {
+        for link in self.owner.endpoint.stop_listening() {
+            drop(UtpStream::new(link, self.owner.clone()));
+        }
+    }
+
+    /// Takes connections from now on, though nobody waits in [`UtpSocket::accept`] yet; up to 1,024 then wait.
+    pub fn listen(&self) {
+        self.owner.endpoint.listen();
+    }
+
+    /// The bound address.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.owner.endpoint.port().local_addr()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(rt::Task::cancel);
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owner")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+fn dial_error(reason: EndReason) -> io::Error {
+    match reason {
+        EndReason::Reset => io::ErrorKind::ConnectionRefused.into(),
+        reason => reason.into(),
+    }
+}
+
+impl From<EndReason> for io::Error {
+    fn from(reason: EndReason) -> Self {
+        match reason {
+            EndReason::Aborted => io::ErrorKind::ConnectionAborted.into(),
+            EndReason::Closed => io::ErrorKind::NotConnected.into(),
+            EndReason::Reset => io::ErrorKind::ConnectionReset.into(),
+            EndReason::TimedOut => io::ErrorKind::TimedOut.into(),
+        }
+    }
+}
