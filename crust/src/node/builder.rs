@@ -166,6 +166,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Uses none but this of the transports: `"tcp"`, `"utp"`, or one's own.
+    pub fn only_transport(mut self, scheme: &str) -> Self {
+        self.transports
+            .retain(|transport| transport.schemes().contains(&scheme));
+        self
+    }
+
     /// Listens on this address, and on no default one. May be called several times.
     pub fn listen(mut self, addr: Addr) -> Self {
         self.listen.push(addr);
@@ -258,21 +265,25 @@ impl NodeBuilder {
         for addr in &self.listen {
             listeners.push(transport(&self.transports, addr)?.listen(addr).await?);
         }
-        if self.listen.is_empty() && serves(&self.transports, DEFAULT_SCHEME) {
-            listeners.push(self.listen_live().await?);
+        let mut port = self.port;
+        for scheme in DEFAULT_SCHEMES {
+            if self.listen.is_empty() && serves(&self.transports, scheme) {
+                let listener = self.listen_live(scheme, port).await?;
+                // The others take the same number, if they can.
+                port = port_of(listener.local_addr()).unwrap_or(port);
+                listeners.push(listener);
+            }
         }
         Ok(listeners)
     }
 
     /// The live port where it is free, else a random one.
-    async fn listen_live(&self) -> Result<Listener, TransportError> {
-        let live = format!("{DEFAULT_SCHEME}://[::]:{}", self.port);
+    async fn listen_live(&self, scheme: &str, port: u16) -> Result<Listener, TransportError> {
+        let live = format!("{scheme}://[::]:{port}");
         let live: Addr = live.parse().expect("a wildcard with a port is an address");
         let listener = listen_live(transport(&self.transports, &live)?, &live).await?;
-        if self.port != 0
-            && listener.local_addr().body().rsplit(':').next() != live.body().rsplit(':').next()
-        {
-            tracing::info!(port = self.port, addr = %listener.local_addr(), "port is taken, listening on another");
+        if port != 0 && port_of(listener.local_addr()) != Some(port) {
+            tracing::info!(port, addr = %listener.local_addr(), "port is taken, listening on another");
         }
         Ok(listener)
     }
@@ -324,6 +335,8 @@ fn built_in() -> Vec<Arc<dyn Transport>> {
     vec![
         #[cfg(feature = "tcp")]
         Arc::new(crust_tcp::TcpTransport::new()),
+        #[cfg(feature = "utp")]
+        Arc::new(crust_utp::UtpTransport::new()),
     ]
 }
 
@@ -336,6 +349,10 @@ fn transport<'a>(
         .iter()
         .find(serves)
         .ok_or_else(|| TransportError::Unsupported { addr: addr.clone() })
+}
+
+fn port_of(addr: &Addr) -> Option<u16> {
+    addr.socket_addr().map(|addr| addr.port())
 }
 
 fn serves(transports: &[Arc<dyn Transport>], scheme: &str) -> bool {
@@ -369,4 +386,4 @@ fn check_schemes(transports: &[Arc<dyn Transport>]) -> Result<(), StartError> {
 }
 
 /// What a node listens on that was not told where.
-const DEFAULT_SCHEME: &str = "tcp";
+const DEFAULT_SCHEMES: [&str; 2] = ["tcp", "utp"];

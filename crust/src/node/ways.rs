@@ -1,6 +1,6 @@
 //! The addresses of whom is to be reached, in the order in which they are tried.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crust_core::{Addr, PeerId};
 
@@ -36,7 +36,7 @@ impl Ways {
             seen: Vec::new(),
             own,
         };
-        for addr in known {
+        for addr in by_turns(known) {
             if ways.is_new(&addr) {
                 ways.waiting.push_back(addr);
             }
@@ -73,5 +73,47 @@ impl Ways {
     }
 }
 
+/// One of each transport after the other, in the order in which they come: where a network carries only one of them,
+/// that one has its turn soon.
+fn by_turns(addrs: VecDeque<Addr>) -> Vec<Addr> {
+    let mut counts = HashMap::<String, usize>::new();
+    let mut turns: Vec<_> = addrs
+        .into_iter()
+        .map(|addr| {
+            let count = counts.entry(addr.scheme().to_owned()).or_default();
+            *count += 1;
+            (*count, addr)
+        })
+        .collect();
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, addr)| addr).collect()
+}
+
 /// Addresses tried for one peer; after so many it is told that it cannot be reached.
 const MAX_SEEN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_transport_has_its_turn() {
+        let addr = |text: &str| text.parse::<Addr>().unwrap();
+        let known = [
+            "tcp://a:1",
+            "tcp://b:1",
+            "tcp://c:1",
+            "utp://a:1",
+            "utp://b:1",
+        ];
+        let turns = by_turns(known.map(addr).into());
+        let expected = [
+            "tcp://a:1",
+            "utp://a:1",
+            "tcp://b:1",
+            "utp://b:1",
+            "tcp://c:1",
+        ];
+        assert_eq!(turns, expected.map(addr));
+    }
+}

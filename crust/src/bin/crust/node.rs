@@ -15,7 +15,13 @@ use std::sync::Arc;
 use crust::{Node, Target, rt};
 use futures::{FutureExt, future::join_all, select_biased};
 
-use self::{args::NodeCommand, events::Watch, log::Log, prompt::Prompt, seek::seek};
+use self::{
+    args::{Carrier, NodeCommand},
+    events::Watch,
+    log::Log,
+    prompt::Prompt,
+    seek::seek,
+};
 use crate::{
     exit::{Exit, Failure, sentence},
     signal,
@@ -51,6 +57,11 @@ Exit codes:
 
 pub(crate) async fn node(args: NodeCommand) -> Result<(), Failure> {
     let builder = args.identity.builder()?.port(args.port);
+    let builder = match args.transport {
+        Carrier::Tcp => builder.only_transport("tcp"),
+        Carrier::Utp => builder.only_transport("utp"),
+        Carrier::Both => builder,
+    };
     let node = args.finding.apply(builder).start().await?;
     let log = Arc::new(Log::new(args.json, args.name.clone()));
     log.listening(&node);

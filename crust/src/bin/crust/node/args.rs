@@ -2,10 +2,18 @@
 
 use std::num::NonZeroU64;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use crust::Target;
 
 use crate::{finding::FindingArgs, identity::IdentityArgs, target};
+
+/// What carries sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Carrier {
+    Tcp,
+    Utp,
+    Both,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct NodeCommand {
@@ -15,6 +23,9 @@ pub(crate) struct NodeCommand {
     /// Listens on this port, or on a random one where it is taken; 5483 is customary
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     pub(crate) port: u16,
+    /// Uses this transport: TCP, uTP, or uTP where TCP does not get through
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Carrier::Both)]
+    pub(crate) transport: Carrier,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]

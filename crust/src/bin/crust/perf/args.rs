@@ -21,7 +21,7 @@ pub(crate) enum PerfArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Where to listen. A plain TCP port is opened beside it, for runs with --plain
+    /// Where to listen. A port without Crust is opened beside it, for runs with --plain and --raw
     #[arg(default_value = "tcp://127.0.0.1:0")]
     pub(crate) addr: Addr,
     /// Prints one JSON object for the addresses, and one for each run
@@ -53,8 +53,11 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Sends the same over plain TCP, without Crust, to compare
-    #[arg(long)]
+    #[arg(long, conflicts_with = "raw")]
     pub(crate) plain: bool,
+    /// Sends the same over uTP alone, without Crust's sessions and encryption, to compare
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 /// What is measured.

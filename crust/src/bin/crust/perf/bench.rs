@@ -53,11 +53,12 @@ pub(super) struct Span {
 impl Bench {
     /// Tells the listener what is to come.
     pub(super) async fn begin(args: &RunArgs) -> Result<Self, Failure> {
-        let (mode, plain) = (args.mode, args.plain);
+        let (mode, plain) = (args.mode, args.plain || args.raw);
+        let scheme = if args.raw { "utp" } else { "tcp" };
         let ask = Ask::Run { mode, plain };
         let (control, state) = Control::open(&args.listener, ask).await?;
         let place = if plain {
-            Place::Plain(on_host(&args.listener.addr, &state.plain))
+            Place::Plain(on_host(&args.listener.addr, &state.plain, scheme))
         } else {
             Place::Crust(args.listener.clone())
         };
@@ -155,12 +156,12 @@ impl Control {
 const PLAIN_ANSWER: Duration = Duration::from_secs(2);
 
 /// The port of `plain` on the host that `addr` names: the listener may be on all addresses of another machine.
-fn on_host(addr: &Addr, plain: &Addr) -> Addr {
+fn on_host(addr: &Addr, plain: &Addr, scheme: &str) -> Addr {
     let host = addr.body().rsplit_once(':').map(|(host, _)| host);
     let port = plain.body().rsplit_once(':').map(|(_, port)| port);
     let joined = host
         .zip(port)
-        .map(|(host, port)| format!("tcp://{host}:{port}"));
+        .map(|(host, port)| format!("{scheme}://{host}:{port}"));
     joined
         .and_then(|text| text.parse().ok())
         .unwrap_or_else(|| plain.clone())
@@ -173,7 +174,7 @@ mod tests {
     #[test]
     fn plain_port_is_looked_for_where_the_listener_is() {
         let addr = |text: &str| text.parse::<Addr>().unwrap();
-        let plain = on_host(&addr("tcp://[2001:db8::1]:5"), &addr("tcp://[::]:7"));
+        let plain = on_host(&addr("tcp://[2001:db8::1]:5"), &addr("tcp://[::]:7"), "tcp");
         assert_eq!(plain, addr("tcp://[2001:db8::1]:7"));
     }
 }

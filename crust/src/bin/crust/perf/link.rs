@@ -1,4 +1,6 @@
-//! What messages are measured over: a session, or plain TCP.
+//! What messages are measured over: a session, plain TCP, or uTP alone.
+
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use crust::{
@@ -6,6 +8,7 @@ use crust::{
     core::{DialOpts, Transport},
 };
 use crust_tcp::TcpTransport;
+use crust_utp::UtpTransport;
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -77,7 +80,11 @@ impl Origin {
                 Ok(Link::Crust { node, session })
             }
             Self::Plain(addr) => {
-                let dialed = TcpTransport::new().dial(&addr, &DialOpts::default()).await;
+                let opts = DialOpts::default();
+                let dialed = match addr.scheme() {
+                    "utp" => RAW.dial(&addr, &opts).await,
+                    _ => TcpTransport::new().dial(&addr, &opts).await,
+                };
                 let io = dialed.map_err(|error| Failure {
                     exit: Exit::NotReached,
                     text: sentence(&error),
@@ -87,6 +94,9 @@ impl Origin {
         }
     }
 }
+
+/// All raw links start at one port, as those of a program do.
+static RAW: LazyLock<UtpTransport> = LazyLock::new(UtpTransport::new);
 
 impl Link {
     /// Opens one, in Crust's case from a node of its own: there is one session between any two nodes.

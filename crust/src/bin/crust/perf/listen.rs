@@ -26,7 +26,7 @@ pub(super) async fn listen(args: ListenArgs) -> Result<(), Failure> {
         .limits(limits())
         .start()
         .await?;
-    let plain = plain::listen(&node.listening()[0]).await?;
+    let [plain, raw] = plain::listen(&node.listening()[0]).await?;
     announce(&node, plain.local_addr(), args.json);
     let (over, mut runs) = mpsc::channel(0);
     let host = Arc::new(Host {
@@ -37,7 +37,8 @@ pub(super) async fn listen(args: ListenArgs) -> Result<(), Failure> {
     });
     let accepts = (
         rt::spawn(accept(node.clone(), host.clone())),
-        rt::spawn(plain::accept(plain, host)),
+        rt::spawn(plain::accept(plain, host.clone())),
+        rt::spawn(plain::accept(raw, host)),
     );
     let once = async { while !(runs.next().await.is_none() || args.once) {} };
     select_biased! {

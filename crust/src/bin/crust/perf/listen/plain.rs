@@ -1,4 +1,4 @@
-//! The listener's plain TCP port.
+//! The listener's port without Crust.
 
 use std::{io, sync::Arc};
 
@@ -8,6 +8,7 @@ use crust::{
     rt,
 };
 use crust_tcp::TcpTransport;
+use crust_utp::UtpTransport;
 use futures::StreamExt;
 
 use super::{
@@ -17,13 +18,17 @@ use super::{
 };
 use crate::exit::{Exit, Failure, sentence};
 
-/// Listens where `addr` does, on a port of its own.
-pub(super) async fn listen(addr: &Addr) -> Result<Listener, Failure> {
-    let listener = TcpTransport::new().listen(&with_free_port(addr)).await;
-    listener.map_err(|error| Failure {
+/// Listens where `addr` does, on a port of its own: for TCP, and for uTP on the same number.
+pub(super) async fn listen(addr: &Addr) -> Result<[Listener; 2], Failure> {
+    let failure = |error: TransportError| Failure {
         exit: Exit::NotStarted,
         text: sentence(&error),
-    })
+    };
+    let tcp = TcpTransport::new().listen(&with_free_port(addr)).await;
+    let tcp = tcp.map_err(failure)?;
+    let utp = tcp.local_addr().with_scheme("utp");
+    let utp = UtpTransport::new().listen(&utp).await.map_err(failure)?;
+    Ok([tcp, utp])
 }
 
 /// Gives each connection a task of its own.
