@@ -79,22 +79,22 @@ impl Endpoint {
         }
     }
 
-    /// Dials.
+    /// Dials; `None` where all numbers of connections to there are in use.
     pub(crate) fn dial(
         &self,
         now: Instant,
         remote: SocketAddr,
         congestion: CongestionKind,
-    ) -> Arc<Link> {
+    ) -> Option<Arc<Link>> {
         let config = Config {
             congestion,
             ..self.config_for(remote)
         };
         let link = lock(&self.table).insert_dial(remote, |id, syn| {
             Connection::dial(config, now, id, SeqNr(syn), false)
-        });
+        })?;
         self.serve(now, &link);
-        link
+        Some(link)
     }
 
     /// The next connection that was made from outside.

@@ -1,6 +1,7 @@
 //! Two connections on a simulated network, in virtual time.
 
 mod laws;
+mod speed;
 
 use std::{
     net::SocketAddr,

@@ -66,7 +66,8 @@ impl UtpSocket {
     ///
     /// # Errors
     ///
-    /// `ConnectionRefused` where it has no uTP there, `TimedOut` where nobody answers within 12 s.
+    /// `AddrNotAvailable` where there are too many connections to `remote`, of which some ended less than 20 s ago;
+    /// `ConnectionRefused` where nobody listens there, `TimedOut` where nobody answers within 12 s.
     ///
     /// # Cancel safety
     ///
@@ -90,6 +91,8 @@ impl UtpSocket {
         congestion: CongestionKind,
     ) -> io::Result<UtpStream> {
         let link = self.owner.endpoint.dial(rt::now(), remote, congestion);
+        // As a system says that has no port left to dial from.
+        let link = link.ok_or(io::ErrorKind::AddrNotAvailable)?;
         let stream = UtpStream::new(link.clone(), self.owner.clone());
         let connected = poll_fn(|cx| link.poll_connected(cx)).await;
         match connected {

@@ -25,27 +25,22 @@ impl Table {
         }
     }
 
-    /// A dial, under a number that is free. `make` takes it, and a random one for the SYN.
+    /// A dial, under a number that is free; `None` where none is. `make` takes it, and a random one for the SYN.
     pub(super) fn insert_dial(
         &mut self,
         remote: SocketAddr,
         make: impl FnOnce(u16, u16) -> Connection,
-    ) -> Arc<Link> {
+    ) -> Option<Arc<Link>> {
         // The other side has the number after it, and those of its own dials.
         let near = |id: u16| [id.wrapping_sub(1), id, id.wrapping_add(1)];
         let is_taken = |id| near(id).iter().any(|id| self.is_taken(remote, *id));
-        // Of 65,536 numbers one is soon found, or there are as many connections to that address.
+        // Of 65,536 numbers one is soon found, or there are very many connections to that address.
         let mut rng = self.rng.clone();
-        let mut id = rng.next_u16();
-        for _ in 0..MAX_TRIES {
-            if !is_taken(id) {
-                break;
-            }
-            id = rng.next_u16();
-        }
+        let mut ids = std::iter::repeat_with(|| rng.next_u16()).take(MAX_TRIES);
+        let id = ids.find(|id| !is_taken(*id));
         let syn = rng.next_u16();
         self.rng = rng;
-        self.insert(remote, make(id, syn))
+        Some(self.insert(remote, make(id?, syn)))
     }
 
     pub(super) fn insert(&mut self, remote: SocketAddr, connection: Connection) -> Arc<Link> {
@@ -89,4 +84,4 @@ impl Table {
     }
 }
 
-const MAX_TRIES: usize = 64;
+const MAX_TRIES: usize = 1_024;
