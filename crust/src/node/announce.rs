@@ -1,6 +1,7 @@
 //! Tells the discoveries where this node is, and again when that changes.
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,10 +13,12 @@ use crate::{
     error::chain,
     node::{
         contacts::{RECORD_LASTS, introduce},
-        endpoints::endpoints,
+        endpoints::{endpoints, is_gone},
         inner::Inner,
         tasks::Running,
     },
+    reason::DisconnectReason,
+    session::send_side::Order,
 };
 
 /// Announces until it is dropped.
@@ -32,6 +35,7 @@ pub(crate) async fn announce(inner: Arc<Inner>, signer: Arc<Identity>, _running:
             .take(PeerRecord::MAX_ADDRS)
             .collect();
         inner.finders.on_interfaces();
+        cut_those_without_an_address(&inner);
         if announced.as_ref() != Some(&addrs) {
             tell(&inner, &addrs).await;
             announced = Some(addrs.clone());
@@ -43,6 +47,17 @@ pub(crate) async fn announce(inner: Arc<Inner>, signer: Arc<Identity>, _running:
             introduced_at = Some(now);
         }
         rt::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A session whose own address this machine has no more hears nothing any more, and neither side would notice for long: it
+/// is made anew from another address.
+fn cut_those_without_an_address(inner: &Inner) {
+    for session in inner.registry.sessions() {
+        if is_gone(&session.local) {
+            let kind = io::ErrorKind::AddrNotAvailable;
+            session.order(Order::Cut(DisconnectReason::Lost { kind }));
+        }
     }
 }
 

@@ -70,6 +70,17 @@ pub(crate) fn prefixes() -> Vec<ipnet::IpNet> {
     interfaces.into_iter().filter_map(prefix).collect()
 }
 
+/// Whether this machine has lost an address that it had.
+pub(crate) fn is_gone(local: &Addr) -> bool {
+    let Some(local) = local.socket_addr() else {
+        return false;
+    };
+    let ip = local.ip().to_canonical();
+    let addresses = addresses();
+    // Where there are none at all, the system did not tell.
+    !ip.is_unspecified() && !addresses.is_empty() && !addresses.contains(&ip)
+}
+
 /// The addresses of all interfaces. Asked of the system once in [`FRESH`] at most: each hello tells them.
 fn addresses() -> Vec<IpAddr> {
     static ADDRESSES: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);

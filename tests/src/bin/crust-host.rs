@@ -1,6 +1,7 @@
 //! One host of a lab: a node that finds its network, held by lines on its input.
 //!
-//! It says `ready` at once and starts with `go`. Then it answers `sessions` and `known` with the word and peer ids,
+//! It says `ready` at once and starts with `go`. Then it answers `sessions`, `found`, `known` and `connected` (a peer each
+//! time that it was) with the word and peer ids,
 //! `most` with the highest number of sessions that it ever had, and ends with `stop` or the end of its input.
 
 use std::{
@@ -53,6 +54,7 @@ fn builder(args: impl Iterator<Item = String>) -> Outcome<NodeBuilder> {
 #[derive(Debug, Default)]
 struct Seen {
     found: BTreeSet<PeerId>,
+    connected: Vec<PeerId>,
     most: usize,
 }
 
@@ -77,6 +79,10 @@ async fn serve(builder: NodeBuilder) -> Outcome<()> {
                 let found = lock(&seen).found.iter().copied().collect();
                 say("found", &ids(found))?;
             }
+            "connected" => {
+                let connected = lock(&seen).connected.clone();
+                say("connected", &ids(connected))?;
+            }
             "known" => say("known", &ids(node.known_peers()))?,
             "most" => say("most", &[lock(&seen).most.to_string()])?,
             "stop" => break,
@@ -95,6 +101,7 @@ async fn watch(node: Node, seen: Arc<Mutex<Seen>>) {
         match event {
             Event::Connected { session } => {
                 seen.found.insert(session.peer());
+                seen.connected.push(session.peer());
             }
             Event::Discovered { peer, .. } => {
                 seen.found.insert(peer);

@@ -31,7 +31,7 @@ fn connect_that_fails_lists_each_attempt_with_its_reason() {
         for attempt in &attempts {
             assert!(text.contains(&attempt.to_string()), "{text}");
         }
-        let of = |addr: &crust::Addr| {
+        let of = |addr: &Addr| {
             let found = attempts.iter().find(|attempt| attempt.addr == *addr);
             &found.unwrap().error
         };
