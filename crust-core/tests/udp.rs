@@ -172,6 +172,9 @@ fn wait_that_was_dropped_ends_no_other() {
     block_on(kept).unwrap();
 }
 
+/// Not on Windows, where a port may be free only a moment after its socket was closed (seen under Wine): another is taken
+/// then, as is said.
+#[cfg(unix)]
 #[test]
 fn rebinding_keeps_the_port_and_everybody_goes_on() {
     let port = Port::bind("127.0.0.1:0");
