@@ -197,6 +197,11 @@ impl Connection {
         }
     }
 
+    /// Whether both sides have everything, and it is only there for whoever did not hear of that.
+    pub(crate) const fn is_lingering(&self) -> bool {
+        matches!(self.state, State::Lingering { .. })
+    }
+
     pub(crate) const fn ids(&self) -> Ids {
         self.ids
     }

@@ -143,6 +143,9 @@ impl Endpoint {
         if after.is_blocked {
             self.timer.block(link);
         }
+        if after.lingers {
+            lock(&self.table).linger(link);
+        }
         if after.wake() {
             lock(&self.table).remove(link);
         }
@@ -217,6 +220,7 @@ impl Endpoint {
         let link = lock(&self.table).insert(from, connection);
         lock(&self.touched).push(link.clone());
         let mut backlog = lock(&self.backlog);
+        debug_assert!(backlog.links.len() <= MAX_BACKLOG + HalfOpen::MOST);
         backlog.links.push_back(link);
         let waiting = std::mem::take(&mut backlog.waiting);
         drop(backlog);

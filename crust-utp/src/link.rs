@@ -31,6 +31,8 @@ struct State {
     /// What the port had no room for.
     unsent: Option<Batch>,
     waiting: Waiting,
+    /// It was told that it lingers.
+    lingers: bool,
     /// It was heard of since what it has to send was sent last.
     is_touched: bool,
     /// The timer is set to this or sooner.
@@ -63,6 +65,8 @@ pub(crate) struct After {
     /// The port has no room: serve it again when it has.
     pub(crate) is_blocked: bool,
     pub(crate) is_over: bool,
+    /// It lingers from now on.
+    pub(crate) lingers: bool,
     /// Kept until no lock is held: it may be the last to hold the socket.
     _owner: Option<Arc<Owner>>,
 }
@@ -84,6 +88,7 @@ impl Link {
                 status: Status::Connecting,
                 unsent: None,
                 waiting: Waiting::default(),
+                lingers: false,
                 is_touched: false,
                 timer_at: None,
                 owner: None,
@@ -232,6 +237,8 @@ impl State {
         if self.connection.sender().has_ended() || self.connection.ended().is_some() {
             after._owner = self.owner.take();
         }
+        let lingers = self.connection.is_lingering();
+        after.lingers = lingers && !std::mem::replace(&mut self.lingers, lingers);
         after.timer_at = self.timer(now, after.is_blocked);
         after
     }

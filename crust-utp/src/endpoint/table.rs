@@ -1,6 +1,10 @@
 //! Connections by the address of the other side and the number in its packets.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use crate::{
     connection::Connection,
@@ -14,6 +18,8 @@ pub(super) struct Table {
     links: HashMap<(SocketAddr, u16), Arc<Link>>,
     last_id: u64,
     rng: Rng,
+    /// Those that linger, the oldest first.
+    lingering: VecDeque<Arc<Link>>,
 }
 
 impl Table {
@@ -22,6 +28,7 @@ impl Table {
             links: HashMap::new(),
             last_id: 0,
             rng: Rng::new(seed),
+            lingering: VecDeque::new(),
         }
     }
 
@@ -64,6 +71,17 @@ impl Table {
         links.find(|link| link.knows(id)).cloned()
     }
 
+    /// `link` is over but for those who did not hear of it. Beyond [`MAX_LINGERING`] of them the oldest are forgotten: others
+    /// open and close as many as they like.
+    pub(super) fn linger(&mut self, link: &Arc<Link>) {
+        self.lingering.push_back(link.clone());
+        if self.lingering.len() > MAX_LINGERING
+            && let Some(oldest) = self.lingering.pop_front()
+        {
+            self.remove(&oldest);
+        }
+    }
+
     /// Whether packets from there with this number have a connection.
     pub(super) fn is_taken(&self, from: SocketAddr, receive_id: u16) -> bool {
         self.links.contains_key(&(from, receive_id))
@@ -78,10 +96,38 @@ impl Table {
         {
             self.links.remove(&key);
         }
+        if let Some(oldest) = self.lingering.front()
+            && Arc::ptr_eq(oldest, link)
+        {
+            self.lingering.pop_front();
+        }
         if self.links.is_empty() {
             self.links = HashMap::new();
+            self.lingering = VecDeque::new();
         }
     }
 }
 
+/// Some 4 MiB of connections.
+const MAX_LINGERING: usize = 2_048;
 const MAX_TRIES: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, seq_nr::SeqNr};
+
+    #[test]
+    fn those_that_linger_are_bounded_however_many_open_and_close() {
+        let mut table = Table::new(1);
+        let now = crust_core::rt::now();
+        for port in 1..=3 * MAX_LINGERING {
+            let remote = SocketAddr::from(([192, 0, 2, 1], u16::try_from(port).unwrap()));
+            let dial = |id, syn| Connection::dial(Config::default(), now, id, SeqNr(syn), false);
+            let link = table.insert_dial(remote, dial).unwrap();
+            table.linger(&link);
+        }
+        assert_eq!(table.links.len(), MAX_LINGERING);
+        assert_eq!(table.lingering.len(), MAX_LINGERING);
+    }
+}
