@@ -194,10 +194,7 @@ impl Endpoint {
     }
 
     fn on_syn(&self, now: Instant, from: SocketAddr, syn: &Header) {
-        let has_room = {
-            let backlog = lock(&self.backlog);
-            backlog.is_listening && backlog.links.len() < MAX_BACKLOG
-        };
+        let has_room = self.has_room();
         // Whoever dials is told at once where nobody listens, and where it took a number that is in use.
         let receive_id = syn.conn_id.wrapping_add(1);
         if !has_room || lock(&self.table).is_taken(from, receive_id) {
@@ -210,9 +207,19 @@ impl Endpoint {
         }
     }
 
+    /// Whether somebody listens, and one more may wait to be accepted.
+    fn has_room(&self) -> bool {
+        let backlog = lock(&self.backlog);
+        backlog.is_listening && backlog.links.len() < MAX_BACKLOG
+    }
+
     /// A packet of no connection: the second of a dial, or of one that is gone.
     fn on_unknown(&self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
-        let accepted = lock(&self.half_open).take(from, &packet.header);
+        let accepted = if self.has_room() {
+            lock(&self.half_open).take(from, &packet.header)
+        } else {
+            None
+        };
         let Some(accepted) = accepted else {
             return self.reset(now, from, &packet.header);
         };
@@ -220,7 +227,6 @@ impl Endpoint {
         let link = lock(&self.table).insert(from, connection);
         lock(&self.touched).push(link.clone());
         let mut backlog = lock(&self.backlog);
-        debug_assert!(backlog.links.len() <= MAX_BACKLOG + HalfOpen::MOST);
         backlog.links.push_back(link);
         let waiting = std::mem::take(&mut backlog.waiting);
         drop(backlog);

@@ -34,9 +34,6 @@ struct Entry {
 }
 
 impl HalfOpen {
-    /// Entries there may be at a time.
-    pub(crate) const MOST: usize = MOST;
-
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
             entries: BTreeMap::new(),
