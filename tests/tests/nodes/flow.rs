@@ -168,7 +168,12 @@ fn unread_messages_of_all_peers_are_bounded_together() {
                 let peer = net.node().await;
                 let session = peer.connect(contact(&node)).await.unwrap();
                 for _ in 0..messages {
-                    session.send(vec![1; 10_000]).await.unwrap();
+                    match session.send(vec![1; 10_000]).await {
+                        Ok(()) => {}
+                        // The node can end the greedy session before its last message is queued.
+                        Err(SendError::Ended(DisconnectReason::Limit)) if messages == 35 => break,
+                        Err(error) => panic!("{error}"),
+                    }
                 }
                 let arrived = || node.session(&peer.id()).map(|s| s.stats().messages_in);
                 eventually(|| arrived().is_none_or(|arrived| arrived == messages)).await;
