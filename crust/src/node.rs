@@ -21,6 +21,7 @@ pub(crate) mod refusals;
 pub(crate) mod registry;
 pub(crate) mod room;
 pub(crate) mod tasks;
+mod told;
 mod ways;
 
 use std::{

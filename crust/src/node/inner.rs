@@ -10,11 +10,8 @@ use std::{
     },
 };
 
-use crust_core::{
-    Addr, DialOutcome, Discovery, FoundPeer, PeerId, Reach, SignedRecord, Transport,
-    TransportError, rt,
-};
-use crust_crypto::{Ed25519Verifier, Keys};
+use crust_core::{Addr, DialOutcome, Discovery, PeerId, Reach, Transport, TransportError, rt};
+use crust_crypto::Keys;
 use futures::{
     FutureExt,
     channel::oneshot,
@@ -38,6 +35,7 @@ use crate::{
         registry::Registry,
         room::Room,
         tasks::Tasks,
+        told::Clocks,
     },
     reason::DisconnectReason,
     session::{
@@ -76,6 +74,7 @@ pub(crate) struct Inner {
     /// How often those are told something who find none.
     pub(crate) refusals: Refusals,
     pub(crate) exchange: Exchange,
+    pub(super) clocks: Clocks,
     book: Mutex<Book>,
     counters: Counters,
     tokens: AtomicU64,
@@ -92,9 +91,6 @@ struct Counters {
     refused: AtomicU64,
     protocol_errors: AtomicU64,
 }
-
-/// The source of peers that another told of.
-const CONTACTS: &str = "peer";
 
 /// A place among handshakes or sessions, given back when dropped.
 #[derive(Debug)]
@@ -132,6 +128,7 @@ impl Inner {
             room: Room::new(parts.keep.as_ref()),
             refusals: Refusals::default(),
             exchange: Exchange::new(),
+            clocks: Clocks::default(),
             switchboard: parts.switchboard,
             budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
@@ -310,43 +307,6 @@ impl Inner {
         lock(&self.book).hear(peer, addrs);
     }
 
-    /// A peer says whom else to dial. What is signed is as good as what a discovery finds.
-    pub(crate) fn on_contacts(&self, records: &[SignedRecord]) {
-        let now_ms = u64::try_from(rt::unix_time().as_millis()).unwrap_or(u64::MAX);
-        for signed in records {
-            let Ok(record) = signed.verify(&Ed25519Verifier, now_ms) else {
-                continue;
-            };
-            self.finders.learn(signed);
-            self.wishes.on_found(FoundPeer {
-                peer: Some(record.peer),
-                addrs: shared(&record.addrs).cloned().collect(),
-                source: CONTACTS,
-            });
-        }
-    }
-
-    /// A peer that is connected says where it is, so that it can be remembered and handed on.
-    ///
-    /// Gives whether it did: the record is its own, and worth handing on.
-    pub(crate) fn on_record(&self, peer: PeerId, signed: &SignedRecord) -> bool {
-        let now_ms = u64::try_from(rt::unix_time().as_millis()).unwrap_or(u64::MAX);
-        match signed.verify(&Ed25519Verifier, now_ms) {
-            Ok(record) if record.peer == peer => {
-                self.finders.learn(signed);
-                shared(&record.addrs).next().is_some()
-            }
-            Ok(_) => {
-                tracing::debug!(%peer, "record of somebody else, ignored");
-                false
-            }
-            Err(error) => {
-                tracing::debug!(%peer, %error, "record refused");
-                false
-            }
-        }
-    }
-
     /// Tells the discoveries how a dial went.
     pub(crate) fn report(&self, addr: &Addr, outcome: &DialOutcome) {
         for discovery in &self.discoveries {
@@ -386,7 +346,7 @@ impl Drop for Place {
 }
 
 /// Those of a peer's addresses that are not this host's own, where it has no business to point.
-fn shared(addrs: &[Addr]) -> impl Iterator<Item = &Addr> {
+pub(super) fn shared(addrs: &[Addr]) -> impl Iterator<Item = &Addr> {
     addrs.iter().filter(|addr| Reach::of(addr).is_shared())
 }
 

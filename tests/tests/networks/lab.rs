@@ -75,6 +75,12 @@ impl Lab {
         }
     }
 
+    /// A host whose clock is off by so many days.
+    pub(crate) fn host_with_clock(&mut self, days: i32, args: &[String]) -> Host {
+        self.hosts += 1;
+        self.place(self.hosts, Host::start_with_clock(self.hosts, days, args))
+    }
+
     /// A host in place of one that is gone, with its addresses.
     pub(crate) fn host_again(&mut self, number: usize, args: &[String]) -> Host {
         // That of a host which is gone may still be there, for the system takes its time.
@@ -136,6 +142,17 @@ impl Host {
     fn start(number: usize, args: &[String]) -> Self {
         let mut command = Command::new("unshare");
         command.args(["--net", env!("CARGO_BIN_EXE_crust-host")]);
+        Self::start_with(number, command.args(args), None)
+    }
+
+    fn start_with_clock(number: usize, days: i32, args: &[String]) -> Self {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--net", env!("CARGO_BIN_EXE_crust-host")])
+            .env("LD_PRELOAD", FAKETIME)
+            .env("FAKETIME", format!("{days:+}d"))
+            // What passes is measured by another clock, which nobody sets.
+            .env("DONT_FAKE_MONOTONIC", "1");
         Self::start_with(number, command.args(args), None)
     }
 
@@ -288,6 +305,24 @@ impl Drop for Windows {
     }
 }
 
+/// Whether there are clocks that are off.
+pub(crate) fn has_clocks(test: &str) -> bool {
+    let date = Command::new("date")
+        .arg("+%Y")
+        .env("LD_PRELOAD", FAKETIME)
+        .env("FAKETIME", "@2001-01-01 00:00:00")
+        .output();
+    let is_possible = date.is_ok_and(|date| date.stdout.starts_with(b"2001"));
+    if !is_possible {
+        eprintln!("{test}: skipped: it needs `faketime`");
+        assert!(
+            env::var_os("NETLAB_REQUIRED").is_none(),
+            "NETLAB_REQUIRED is set"
+        );
+    }
+    is_possible
+}
+
 /// Waits until `fact` is so, at most `limit`; gives the time it took.
 #[track_caller]
 pub(crate) fn within(limit: Duration, what: &str, mut fact: impl FnMut() -> bool) -> Duration {
@@ -330,6 +365,8 @@ fn unshare(script: &str) -> Command {
 
 /// Set where a test runs in its lab.
 const INSIDE: &str = "CRUST_LAB";
+/// Where Debian has it; the loader knows what `$LIB` is.
+const FAKETIME: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
 /// A node under load answers later than at once.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(200);

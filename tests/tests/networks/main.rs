@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
+mod clock;
 mod lab;
 mod lan;
 mod routed;
