@@ -98,7 +98,9 @@ impl Cubic {
 
     fn verdict(&mut self, loss: &Lost) -> Verdict {
         let is_answered = self.is_answered(loss.newest_sent_at);
+        let has_queue = self.window.is_slow_start() && self.hystart.sees_queue();
         match &mut self.origin {
+            Some(origin) if has_queue && !is_answered => origin.on_congestion(loss.now),
             Some(origin) => origin.on_loss(loss, is_answered, self.window, self.mss),
             None if is_answered => Verdict::Foreign,
             None => Verdict::Congestion,

@@ -57,6 +57,11 @@ impl HyStart {
         }
     }
 
+    /// Whether round trips grew so much longer that the window grows less.
+    pub(crate) fn sees_queue(&self) -> bool {
+        matches!(self.phase, Phase::Conservative { .. })
+    }
+
     /// From now on slow start is the plain one (RFC 9406 §4.3: for the initial slow start only).
     pub(crate) fn end(&mut self) {
         self.phase = Phase::Ended;

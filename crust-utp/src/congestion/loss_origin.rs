@@ -12,7 +12,8 @@ use crate::congestion::{
 /// Judges each loss by two proofs, and only with both does the window stay as it is.
 ///
 /// 1. *No queue.* A full drop-tail queue makes round trips longer. A loss beside such round trips is congestion, and
-///    RFC 9438 applies unchanged.
+///    RFC 9438 applies unchanged; so is one after HyStart++ saw a queue in slow start. Each reduction begins a new look:
+///    the queue of before it explains no later loss.
 /// 2. *Less sending does not lose less.* The first loss without a queue reduces the window all the same, and that is
 ///    the trial: a bottleneck with a short queue, or a policer, stops losing at seven tenths of the rate. If instead
 ///    [`TRIAL_LOSSES`] of the next [`TRIAL_ROUNDS`] round trips lose packets, the loss comes from elsewhere (a radio
@@ -22,9 +23,16 @@ use crate::congestion::{
 /// Explicit marks and timeouts are congestion always, and end what was borne.
 #[derive(Debug)]
 pub(crate) struct LossOrigin {
+    /// For the base: the shortest round trip of the last minutes.
     rtts: DelayHistory,
     rounds: Rounds,
+    /// The shortest of this round, and of the one before. What is longer throughout a round trip is a queue that stands;
+    /// a burst of our own makes some of them longer.
+    shortest: Option<Duration>,
+    shortest_before: Option<Duration>,
     tally: Tally,
+    /// What was sent before is counted no more: its losses were congestion, and answered.
+    counts_since: Option<Instant>,
     state: State,
 }
 
@@ -65,10 +73,16 @@ impl LossOrigin {
         if let Some(rtt) = ack.rtt {
             self.rtts
                 .add(ack.now, u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX));
+            if self.counts(ack.newest_sent_at) {
+                self.shortest = Some(self.shortest.map_or(rtt, |shortest| shortest.min(rtt)));
+            }
         }
         let packets = ack.bytes as f64 / mss as f64;
         self.tally.add(packets, 0.0);
         let ends_round = self.rounds.on_ack(ack);
+        if ends_round && self.shortest.is_some() {
+            self.shortest_before = self.shortest.take();
+        }
         let State::Trial(trial) = &mut self.state else {
             return;
         };
@@ -92,15 +106,14 @@ impl LossOrigin {
         mss: u64,
     ) -> Verdict {
         let packets = loss.bytes as f64 / mss as f64;
-        self.tally.add(0.0, packets);
+        if self.counts(loss.newest_sent_at) {
+            self.tally.add(0.0, packets);
+        }
         if is_answered {
             return Verdict::Foreign;
         }
-        if self.is_queue_seen() {
-            if let State::Trial(_) = self.state {
-                self.reset();
-            }
-            return Verdict::Congestion;
+        if self.is_queue_seen(window.is_slow_start()) {
+            return self.on_congestion(loss.now);
         }
         match &mut self.state {
             State::Strict => self.begin_trial(loss.now, window),
@@ -113,6 +126,16 @@ impl LossOrigin {
             }
             State::Bearing { .. } => Verdict::Foreign,
         }
+    }
+
+    /// A queue explains a loss. What is borne from elsewhere still is.
+    pub(crate) fn on_congestion(&mut self, now: Instant) -> Verdict {
+        if let State::Trial(_) = self.state {
+            self.reset();
+        }
+        self.tally = Tally::default();
+        self.forget_queue(now);
+        Verdict::Congestion
     }
 
     /// Where the window may grow to: while a trial runs, it stays clear of where the loss began.
@@ -129,6 +152,7 @@ impl LossOrigin {
     }
 
     fn begin_trial(&mut self, now: Instant, before: Window) -> Verdict {
+        self.forget_queue(now);
         self.state = State::Trial(Trial {
             started_at: now,
             before,
@@ -152,12 +176,13 @@ impl LossOrigin {
         if trial.lossy_rounds < TRIAL_LOSSES {
             return Verdict::Foreign;
         }
-        let share = trial.tally.share().min(MAX_BORNE);
+        let share = trial.tally.likely_share().min(MAX_BORNE);
         let verdict = if trial.tally_before.exceeds(share) {
             Verdict::Foreign
         } else {
             Verdict::Undo(trial.before)
         };
+        self.tally = trial.tally;
         self.state = State::Bearing {
             share,
             until: now + BORNE_FOR,
@@ -165,18 +190,35 @@ impl LossOrigin {
         verdict
     }
 
-    /// Is there a queue that explains a loss? Where loss from elsewhere is proven, only a long one does.
-    fn is_queue_seen(&self) -> bool {
-        let (Some(base_us), Some(queuing)) = (self.rtts.base_us(), self.rtts.lowest_queuing())
-        else {
+    /// Is there a queue that explains a loss? Where loss from elsewhere is proven, only a long one does; but slow start
+    /// makes a long one of a short one within a round trip.
+    fn is_queue_seen(&self, is_slow_start: bool) -> bool {
+        let Some(base_us) = self.rtts.base_us() else {
             return true;
         };
-        let base = Duration::from_micros(u64::from(base_us));
-        let part = match self.state {
-            State::Strict | State::Trial(_) => base / SHORT_QUEUE_DIVISOR,
-            State::Bearing { .. } => base / LONG_QUEUE_DIVISOR,
+        // The window was reduced, and what that did is not known yet.
+        let Some(shortest) = self.shortest_before else {
+            return false;
         };
-        queuing > part.max(MIN_QUEUE)
+        let is_bearing = matches!(self.state, State::Bearing { .. });
+        let base = Duration::from_micros(u64::from(base_us));
+        let divisor = if is_bearing && !is_slow_start {
+            LONG_QUEUE_DIVISOR
+        } else {
+            SHORT_QUEUE_DIVISOR
+        };
+        shortest.saturating_sub(base) > (base / divisor).max(MIN_QUEUE)
+    }
+
+    /// The window is reduced: what it did before says nothing any more.
+    fn forget_queue(&mut self, now: Instant) {
+        self.counts_since = Some(now);
+        (self.shortest, self.shortest_before) = (None, None);
+    }
+
+    /// Whether what was sent then says something of the window as it is.
+    fn counts(&self, sent_at: Instant) -> bool {
+        self.counts_since.is_none_or(|since| sent_at > since)
     }
 }
 
@@ -185,7 +227,10 @@ impl Default for LossOrigin {
         Self {
             rtts: DelayHistory::new(),
             rounds: Rounds::default(),
+            shortest: None,
+            shortest_before: None,
             tally: Tally::default(),
+            counts_since: None,
             state: State::Strict,
         }
     }
@@ -223,8 +268,9 @@ impl Tally {
         }
     }
 
-    fn share(&self) -> f64 {
-        self.lost / (self.arrived + self.lost).max(1.0)
+    /// The share that is lost, and a standard deviation more, for few are counted in a trial.
+    fn likely_share(&self) -> f64 {
+        (self.lost + self.lost.sqrt()) / (self.arrived + self.lost).max(1.0)
     }
 
     /// Was more lost than `share`, beyond chance: a quarter and three standard deviations above it?
@@ -234,13 +280,14 @@ impl Tally {
     }
 }
 
-/// A queue this part of the base round trip explains a loss, while no other origin is proven. All of the last four
-/// round trips must show it, so that noise does not.
+/// A queue this part of the base round trip explains a loss, while no other origin is proven. Each packet of a round
+/// trip must have met it, so that noise does not.
 const SHORT_QUEUE_DIVISOR: u32 = 32;
 
-/// The same where loss from elsewhere is proven: HyStart++'s part (RFC 9406 §4.3). A drop-tail queue of half a
-/// bandwidth-delay product is four times that when it overflows.
-const LONG_QUEUE_DIVISOR: u32 = 8;
+/// The same where loss from elsewhere is proven. A drop-tail queue of half a bandwidth-delay product is twice that when
+/// it overflows; a shorter one then loses more than is borne, which is a trial. With less, each chance loss on a full link
+/// took three tenths of the rate.
+const LONG_QUEUE_DIVISOR: u32 = 4;
 
 /// A queue shorter than this is noise of timers and of delayed acknowledgements. A loss beside it goes to trial.
 const MIN_QUEUE: Duration = Duration::from_millis(1);
@@ -289,7 +336,11 @@ mod tests {
 
         /// Rounds in which nothing is lost.
         fn rounds(&mut self, count: u32, queue: Duration) {
-            for _ in 0..20 * count {
+            self.acks(20 * count, queue);
+        }
+
+        fn acks(&mut self, count: u32, queue: Duration) {
+            for _ in 0..count {
                 (self.now, self.nr) = (self.now + RTT / 20, self.nr + 1);
                 let (acked_nr, next_nr, rtt) = (self.nr, self.nr + 20, Some(RTT + queue));
                 self.origin.on_ack(
@@ -320,8 +371,32 @@ mod tests {
     fn loss_behind_a_queue_is_congestion() {
         let mut case = Case::new();
         case.rounds(2, Duration::ZERO);
-        case.rounds(1, Duration::from_millis(5));
+        case.rounds(2, Duration::from_millis(5));
         assert!(matches!(case.lose(1), Verdict::Congestion));
+    }
+
+    #[test]
+    fn queue_of_before_a_reduction_is_held_against_it_once() {
+        let mut case = Case::new();
+        case.rounds(4, Duration::ZERO);
+        while !matches!(case.lose(1), Verdict::Undo(_)) {
+            case.rounds(2, Duration::ZERO);
+        }
+        case.rounds(2, RTT / 2);
+        assert!(matches!(case.lose(1), Verdict::Congestion));
+        case.rounds(1, Duration::ZERO);
+        assert!(matches!(case.lose(1), Verdict::Foreign));
+    }
+
+    #[test]
+    fn burst_within_a_round_trip_is_no_queue() {
+        let mut case = Case::new();
+        case.rounds(4, Duration::ZERO);
+        for _ in 0..2 {
+            case.acks(15, Duration::ZERO);
+            case.acks(5, Duration::from_millis(5));
+        }
+        assert!(matches!(case.lose(1), Verdict::Trial));
     }
 
     #[test]

@@ -30,14 +30,16 @@ fn mbit(pair: &mut Pair, from: Duration, to: Duration) -> f64 {
     (pair.ends[1].read - before) as f64 * 8.0 / 1e6 / (to - from).as_secs_f64()
 }
 
-/// What is asked for at a loss of 1 % is 85 Mbit/s; `docs/performance.md` says what is missing.
 #[test]
 fn lossy_link_of_a_hundred_megabits_is_not_left_empty() {
-    for (loss, least) in [(0.0, 95.0), (0.01, 55.0), (0.05, 50.0)] {
-        let mut pair = Pair::dialed(0, link(100, 50 * MS, loss), Config::default());
-        let rate = mbit(&mut pair, Duration::ZERO, 10_000 * MS);
-        println!("{rate:.1} Mbit/s at a loss of {loss}");
-        assert!(rate >= least, "{rate} Mbit/s at a loss of {loss}");
+    for (loss, least) in [(0.0, 95.0), (0.01, 85.0), (0.05, 50.0)] {
+        let mut rates = [0, 1, 2].map(|seed| {
+            let mut pair = Pair::dialed(seed, link(100, 50 * MS, loss), Config::default());
+            mbit(&mut pair, Duration::ZERO, 10_000 * MS)
+        });
+        rates.sort_by(f64::total_cmp);
+        println!("{rates:.1?} Mbit/s at a loss of {loss}");
+        assert!(rates[1] >= least, "{rates:?} Mbit/s at a loss of {loss}");
     }
 }
 
