@@ -97,6 +97,38 @@ impl Endpoint {
         Some(link)
     }
 
+    /// Dials where the other side dials too, with the same number; `None` where that number is in use.
+    pub(crate) fn meet(
+        &self,
+        now: Instant,
+        remote: SocketAddr,
+        id: u16,
+        congestion: CongestionKind,
+    ) -> Option<Arc<Link>> {
+        let config = Config {
+            congestion,
+            ..self.config_for(remote)
+        };
+        // It may have dialed already: then it was answered as anybody is, and may wait to be accepted.
+        if let Some(link) = self.take_waiting(remote, id.wrapping_add(1)) {
+            return Some(link);
+        }
+        let answered = lock(&self.half_open).take_early(remote, id);
+        let link = lock(&self.table).insert_meeting(remote, id, |syn| match answered {
+            Some(accepted) => Connection::meet_early(config, now, accepted),
+            None => Connection::dial(config, now, id, SeqNr(syn), true),
+        })?;
+        self.serve(now, &link);
+        Some(link)
+    }
+
+    fn take_waiting(&self, remote: SocketAddr, receive_id: u16) -> Option<Arc<Link>> {
+        let mut backlog = lock(&self.backlog);
+        let is_it = |link: &Arc<Link>| link.remote() == remote && link.receive_id() == receive_id;
+        let place = backlog.links.iter().position(is_it)?;
+        backlog.links.remove(place)
+    }
+
     /// The next connection that was made from outside.
     pub(crate) async fn accept(&self) -> Arc<Link> {
         poll_fn(|cx| {
@@ -177,7 +209,11 @@ impl Endpoint {
 
     fn on_packet(&self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
         let header = &packet.header;
-        let link = lock(&self.table).find(from, header);
+        let link = {
+            let mut table = lock(&self.table);
+            let link = table.find(from, header);
+            link.or_else(|| table.find_meeting(from, header))
+        };
         if let Some(link) = link {
             if link.handle_packet(now, packet) {
                 lock(&self.touched).push(link);

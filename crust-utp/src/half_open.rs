@@ -98,6 +98,17 @@ impl HalfOpen {
         })
     }
 
+    /// Whoever was answered is to be met, as it turns out: it dialed with `id`.
+    pub(crate) fn take_early(&mut self, from: SocketAddr, id: u16) -> Option<Accepted> {
+        let receive = id.wrapping_add(1);
+        let entry = self.entries.remove(&(from, receive))?;
+        Some(Accepted {
+            ids: Ids { receive, send: id },
+            their_syn: entry.their_syn,
+            our_first: entry.our_first,
+        })
+    }
+
     /// Whoever sent a RESET gives it up.
     pub(crate) fn forget(&mut self, from: SocketAddr, conn_id: u16) -> bool {
         self.entries.remove(&(from, conn_id)).is_some()

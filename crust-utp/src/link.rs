@@ -13,13 +13,12 @@ use crate::{
     batch::Batch,
     connection::{Connection, EndReason, Output},
     socket::Owner,
-    wire::Packet,
+    wire::{Header, Kind, Packet},
 };
 
 /// One connection of a socket.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) remote: SocketAddr,
     pub(crate) id: u64,
     state: Mutex<State>,
 }
@@ -27,6 +26,7 @@ pub(crate) struct Link {
 #[derive(Debug)]
 struct State {
     connection: Connection,
+    remote: SocketAddr,
     status: Status,
     /// What the port had no room for.
     unsent: Option<Batch>,
@@ -81,10 +81,10 @@ impl After {
 impl Link {
     pub(crate) fn new(id: u64, remote: SocketAddr, connection: Connection) -> Self {
         Self {
-            remote,
             id,
             state: Mutex::new(State {
                 connection,
+                remote,
                 status: Status::Connecting,
                 unsent: None,
                 waiting: Waiting::default(),
@@ -103,15 +103,28 @@ impl Link {
         !std::mem::replace(&mut state.is_touched, true)
     }
 
+    /// The address of the other side; it changes while two sides dial each other.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.lock().remote
+    }
+
+    /// The other side is there. Gives where it was held to be; `None` where it has shown itself before.
+    pub(crate) fn meet_at(&self, remote: SocketAddr) -> Option<SocketAddr> {
+        let mut state = self.lock();
+        let is_open = state.status == Status::Connecting;
+        is_open.then(|| std::mem::replace(&mut state.remote, remote))
+    }
+
     /// The numbers in packets that come; they change while two sides dial each other.
     pub(crate) fn receive_id(&self) -> u16 {
         self.lock().connection.ids().receive
     }
 
-    /// Whether packets with this number are for it, where it is a SYN or a RESET.
-    pub(crate) fn knows(&self, conn_id: u16) -> bool {
+    /// Whether a packet with a number of its own is for it. A SYN or a RESET may have that of either side.
+    pub(crate) fn knows(&self, header: &Header) -> bool {
         let ids = self.lock().connection.ids();
-        conn_id == ids.receive || conn_id == ids.send
+        let is_either = matches!(header.kind, Kind::Syn | Kind::Reset);
+        header.conn_id == ids.receive || (is_either && header.conn_id == ids.send)
     }
 
     /// Sends what is to be sent, and tells who waits.
@@ -119,7 +132,7 @@ impl Link {
         let mut state = self.lock();
         state.is_touched = false;
         state.connection.handle_timeout(now);
-        state.serve(now, self.remote, port, spare)
+        state.serve(now, port, spare)
     }
 
     pub(crate) fn poll_connected(&self, cx: &Context<'_>) -> Poll<Result<(), EndReason>> {
@@ -210,16 +223,10 @@ impl Link {
 }
 
 impl State {
-    fn serve(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        port: &UdpPort,
-        spare: &mut Batch,
-    ) -> After {
+    fn serve(&mut self, now: Instant, port: &UdpPort, spare: &mut Batch) -> After {
         let mut after = After::default();
         if let Some(unsent) = self.unsent.take()
-            && !self.send(now, remote, port, unsent.bytes(), unsent.segment_len())
+            && !self.send(now, port, unsent.bytes(), unsent.segment_len())
         {
             after.is_blocked = true;
         }
@@ -227,7 +234,7 @@ impl State {
             spare.clear();
             match self.connection.poll_output(now, spare) {
                 Some(Output::Transmit { .. }) => {
-                    let sent = self.send(now, remote, port, spare.bytes(), spare.segment_len());
+                    let sent = self.send(now, port, spare.bytes(), spare.segment_len());
                     after.is_blocked = !sent;
                 }
                 Some(event) => self.on_event(event, &mut after),
@@ -267,14 +274,8 @@ impl State {
     }
 
     /// Sends datagrams; false where some are left for later.
-    fn send(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        port: &UdpPort,
-        mut bytes: &[u8],
-        segment_len: usize,
-    ) -> bool {
+    fn send(&mut self, now: Instant, port: &UdpPort, mut bytes: &[u8], segment_len: usize) -> bool {
+        let remote = self.remote;
         while !bytes.is_empty() {
             let transmit = Transmit::new(remote, bytes).with_segment_size(segment_len);
             match port.try_send(&transmit) {

@@ -93,12 +93,39 @@ impl UtpSocket {
         let link = self.owner.endpoint.dial(rt::now(), remote, congestion);
         // As a system says that has no port left to dial from.
         let link = link.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let stream = UtpStream::new(link.clone(), self.owner.clone());
-        let connected = poll_fn(|cx| link.poll_connected(cx)).await;
-        match connected {
-            Ok(()) => Ok(stream),
-            Err(reason) => Err(dial_error(reason)),
-        }
+        self.connected(link).await
+    }
+
+    /// Connects to `remote`, which connects to here at the same time: both get one and the same connection.
+    ///
+    /// Both sides call it, each with the address at which it expects the other and with the same `rendezvous`, a number
+    /// that they agreed upon and that no other connection between them has. Neither has to listen. That opens NATs on both
+    /// sides: the first packets of one side are lost, and make way for those of the other. If the other side shows itself
+    /// with that number at another address, as behind a NAT that takes another port for each destination, that is where it
+    /// is; [`UtpStream::remote_addr`] tells.
+    ///
+    /// Nobody else needs to know the number, and whoever does can be the other side: prove who that is.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` where there is a connection with that number to `remote`, as where it dialed before and somebody here
+    /// accepted it; `TimedOut` where nobody came within 12 s.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the dial up.
+    pub async fn connect_simultaneously(
+        &self,
+        remote: SocketAddr,
+        rendezvous: u16,
+        congestion: CongestionKind,
+    ) -> io::Result<UtpStream> {
+        let link = self
+            .owner
+            .endpoint
+            .meet(rt::now(), remote, rendezvous, congestion);
+        let link = link.ok_or(io::ErrorKind::AddrInUse)?;
+        self.connected(link).await
     }
 
     /// Takes the next connection that somebody else made.
@@ -108,8 +135,14 @@ impl UtpSocket {
     /// Safe: no connection is lost.
     pub async fn accept(&self) -> (UtpStream, SocketAddr) {
         let link: Arc<Link> = self.owner.endpoint.accept().await;
-        let remote = link.remote;
+        let remote = link.remote();
         (UtpStream::new(link, self.owner.clone()), remote)
+    }
+
+    async fn connected(&self, link: Arc<Link>) -> io::Result<UtpStream> {
+        let stream = UtpStream::new(link.clone(), self.owner.clone());
+        let connected = poll_fn(|cx| link.poll_connected(cx)).await;
+        connected.map(|()| stream).map_err(dial_error)
     }
 
     pub(crate) const fn of(owner: Arc<Owner>) -> Self {

@@ -29,7 +29,7 @@ impl UtpStream {
 
     /// The address of the other side.
     pub fn remote_addr(&self) -> SocketAddr {
-        self.link.remote
+        self.link.remote()
     }
 
     fn serve(&self) {
@@ -95,7 +95,7 @@ impl Drop for UtpStream {
 impl fmt::Debug for UtpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UtpStream")
-            .field("remote", &self.link.remote)
+            .field("remote", &self.link.remote())
             .finish_non_exhaustive()
     }
 }

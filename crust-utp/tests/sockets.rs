@@ -5,7 +5,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use crust_core::rt;
-use crust_utp::{UtpSocket, UtpStream};
+use crust_utp::{CongestionKind, UtpSocket, UtpStream};
 use futures::{AsyncReadExt, AsyncWriteExt, future::join};
 
 fn bind() -> UtpSocket {
@@ -87,5 +87,109 @@ fn many_dials_at_once_all_succeed() {
         let (dialed, accepted) = join(dials, accept).await;
         assert!(dialed.iter().all(Result::is_ok));
         assert_eq!(accepted.len(), 500);
+    });
+}
+
+/// A socket that takes no connections.
+fn quiet() -> UtpSocket {
+    UtpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+async fn meet(socket: &UtpSocket, at: SocketAddr, number: u16) -> UtpStream {
+    let met = socket.connect_simultaneously(at, number, CongestionKind::Cubic);
+    met.await.unwrap()
+}
+
+/// A word each way.
+async fn talk(one: &mut UtpStream, other: &mut UtpStream) {
+    let mut word = [0; 4];
+    one.write_all(b"ping").await.unwrap();
+    other.read_exact(&mut word).await.unwrap();
+    assert_eq!(&word, b"ping");
+    other.write_all(b"pong").await.unwrap();
+    one.read_exact(&mut word).await.unwrap();
+    assert_eq!(&word, b"pong");
+}
+
+#[test]
+fn two_that_dial_each_other_at_once_get_one_connection() {
+    run(async {
+        let (here, there) = (quiet(), quiet());
+        for number in [7, 20, 1_000, u16::MAX, 0x8000] {
+            let both = join(
+                meet(&here, there.local_addr(), number),
+                meet(&there, here.local_addr(), number),
+            );
+            let (mut one, mut other) = both.await;
+            talk(&mut one, &mut other).await;
+            let (one, other) = join(one.close(), other.close()).await;
+            (one.unwrap(), other.unwrap());
+        }
+    });
+}
+
+#[test]
+fn one_that_dials_before_the_other_is_met_when_that_does() {
+    // Whoever listens answers the first as it answers anybody.
+    for listens in [false, true] {
+        run(async {
+            let (here, there) = (quiet(), if listens { bind() } else { quiet() });
+            let late = async {
+                rt::sleep(Duration::from_millis(100)).await;
+                meet(&there, here.local_addr(), 70).await
+            };
+            let (mut one, mut other) = join(meet(&here, there.local_addr(), 70), late).await;
+            talk(&mut one, &mut other).await;
+            talk(&mut other, &mut one).await;
+        });
+    }
+}
+
+#[test]
+fn one_that_shows_itself_at_another_port_is_met_there() {
+    run(async {
+        let (here, there, elsewhere) = (quiet(), quiet(), quiet());
+        let both = join(
+            meet(&here, elsewhere.local_addr(), 300),
+            meet(&there, here.local_addr(), 300),
+        );
+        let (mut one, mut other) = both.await;
+        assert_eq!(one.remote_addr(), there.local_addr());
+        talk(&mut one, &mut other).await;
+    });
+}
+
+#[test]
+fn number_that_is_in_use_between_two_is_refused() {
+    run(async {
+        let (here, there) = (quiet(), quiet());
+        let both = join(
+            meet(&here, there.local_addr(), 9),
+            meet(&there, here.local_addr(), 9),
+        );
+        let (mut one, mut other) = both.await;
+        for number in [8, 9, 10] {
+            let again =
+                here.connect_simultaneously(there.local_addr(), number, CongestionKind::Cubic);
+            assert_eq!(again.await.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        }
+        talk(&mut one, &mut other).await;
+    });
+}
+
+#[test]
+fn nobody_else_changes_where_one_is_that_was_met() {
+    run(async {
+        let (here, there, stranger) = (quiet(), quiet(), quiet());
+        let both = join(
+            meet(&here, there.local_addr(), 500),
+            meet(&there, here.local_addr(), 500),
+        );
+        let (mut one, mut other) = both.await;
+        let late = stranger.connect_simultaneously(here.local_addr(), 500, CongestionKind::Cubic);
+        let late = rt::timeout(Duration::from_millis(700), late).await;
+        assert!(late.is_err(), "{late:?}");
+        assert_eq!(one.remote_addr(), there.local_addr());
+        talk(&mut one, &mut other).await;
     });
 }

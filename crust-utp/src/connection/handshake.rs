@@ -95,6 +95,22 @@ impl Connection {
         connection
     }
 
+    /// One that is to be met has dialed before, and was answered.
+    pub(crate) fn meet_early(config: Config, now: Instant, accepted: Accepted) -> Self {
+        let Accepted {
+            ids,
+            their_syn,
+            our_first,
+        } = accepted;
+        let mut connection = Self::new(config, now, ids, State::Connected, our_first);
+        connection.receiver = Reassembly::new(their_syn, config.receive_window);
+        // As where two SYNs crossed: it may not have heard the answer, so nothing else is sent before it is heard.
+        connection.sender.on_connected(None, None);
+        connection.acks.on_connected();
+        connection.news.is_connected = true;
+        connection
+    }
+
     fn new(config: Config, now: Instant, ids: Ids, state: State, first: SeqNr) -> Self {
         let mss = (config.datagram_len - HEADER_LEN) as u64;
         let mtu = PathMtu::new(config.datagram_len, config.longest_datagram);
@@ -127,6 +143,8 @@ impl Connection {
                 self.sender.on_connected(rtt, Some(header.wnd_size));
                 self.connected(now, header, header.seq_nr.prev());
             }
+            // Where the other side is to dial too, it may not have begun: it is the next SYN that meets.
+            Kind::Reset if connecting.is_rendezvous => {}
             Kind::Reset if answers || header.ack_nr == SeqNr(0) => self.end(EndReason::Reset),
             Kind::Syn if connecting.is_rendezvous => self.on_crossing(now, connecting, header),
             _ => {}

@@ -1,7 +1,7 @@
 //! Connections by the address of the other side and the number in its packets.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     net::SocketAddr,
     sync::Arc,
 };
@@ -20,6 +20,8 @@ pub(super) struct Table {
     rng: Rng,
     /// Those that linger, the oldest first.
     lingering: VecDeque<Arc<Link>>,
+    /// Those whose other side dials too and may show itself at another address, by their number.
+    meeting: HashMap<u16, Arc<Link>>,
 }
 
 impl Table {
@@ -29,6 +31,7 @@ impl Table {
             last_id: 0,
             rng: Rng::new(seed),
             lingering: VecDeque::new(),
+            meeting: HashMap::new(),
         }
     }
 
@@ -50,6 +53,50 @@ impl Table {
         Some(self.insert(remote, make(id?, syn)))
     }
 
+    /// A dial where the other side dials too, with the same number; `None` where that is in use. `make` takes a random
+    /// number for the SYN.
+    pub(super) fn insert_meeting(
+        &mut self,
+        remote: SocketAddr,
+        id: u16,
+        make: impl FnOnce(u16) -> Connection,
+    ) -> Option<Arc<Link>> {
+        // Which of the two is in its packets is decided when SYNs cross.
+        let ids = [id, id.wrapping_add(1)];
+        if ids.iter().any(|id| self.is_taken(remote, *id)) {
+            return None;
+        }
+        let syn = self.rng.next_u16();
+        self.last_id += 1;
+        let link = Arc::new(Link::new(self.last_id, remote, make(syn)));
+        self.links
+            .extend(ids.map(|id| ((remote, id), link.clone())));
+        self.meeting.insert(id, link.clone());
+        Some(link)
+    }
+
+    /// The link whose other side shows itself at `from` with this packet, where it was not held to be.
+    pub(super) fn find_meeting(&mut self, from: SocketAddr, header: &Header) -> Option<Arc<Link>> {
+        if !matches!(header.kind, Kind::Syn | Kind::State) {
+            return None;
+        }
+        let id = header.conn_id;
+        let link = self.meeting.get(&id)?.clone();
+        let ids = [id, id.wrapping_add(1)];
+        if ids.iter().any(|id| self.is_taken(from, *id)) {
+            return None;
+        }
+        let Some(before) = link.meet_at(from) else {
+            self.meeting.remove(&id);
+            return None;
+        };
+        for id in ids {
+            self.links.remove(&(before, id));
+            self.links.insert((from, id), link.clone());
+        }
+        Some(link)
+    }
+
     pub(super) fn insert(&mut self, remote: SocketAddr, connection: Connection) -> Arc<Link> {
         self.last_id += 1;
         let key = (remote, connection.ids().receive);
@@ -68,7 +115,7 @@ impl Table {
             Kind::Data | Kind::Fin | Kind::State => &[id],
         };
         let mut links = places.iter().filter_map(|id| self.links.get(&(from, *id)));
-        links.find(|link| link.knows(id)).cloned()
+        links.find(|link| link.knows(header)).cloned()
     }
 
     /// `link` is over but for those who did not hear of it. Beyond [`MAX_LINGERING`] of them the oldest are forgotten: others
@@ -88,13 +135,19 @@ impl Table {
     }
 
     pub(super) fn remove(&mut self, link: &Arc<Link>) {
-        let key = (link.remote, link.receive_id());
-        if self
-            .links
-            .get(&key)
-            .is_some_and(|known| Arc::ptr_eq(known, link))
-        {
-            self.links.remove(&key);
+        let (remote, id) = (link.remote(), link.receive_id());
+        // Two that dialed each other have both numbers.
+        for id in [id, id.wrapping_sub(1), id.wrapping_add(1)] {
+            if let Entry::Occupied(known) = self.links.entry((remote, id))
+                && Arc::ptr_eq(known.get(), link)
+            {
+                known.remove();
+            }
+            if let Entry::Occupied(known) = self.meeting.entry(id)
+                && Arc::ptr_eq(known.get(), link)
+            {
+                known.remove();
+            }
         }
         if let Some(oldest) = self.lingering.front()
             && Arc::ptr_eq(oldest, link)
@@ -104,6 +157,7 @@ impl Table {
         if self.links.is_empty() {
             self.links = HashMap::new();
             self.lingering = VecDeque::new();
+            self.meeting = HashMap::new();
         }
     }
 }
