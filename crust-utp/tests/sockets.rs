@@ -123,7 +123,8 @@ fn two_that_dial_each_other_at_once_get_one_connection() {
             let (mut one, mut other) = both.await;
             talk(&mut one, &mut other).await;
             let (one, other) = join(one.close(), other.close()).await;
-            (one.unwrap(), other.unwrap());
+            one.unwrap();
+            other.unwrap();
         }
     });
 }
