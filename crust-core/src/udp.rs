@@ -46,6 +46,7 @@ mod datagram;
 mod demux;
 mod driver;
 mod error;
+mod fragments;
 mod gso;
 mod port;
 mod shared;

@@ -470,3 +470,23 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 /// A test that waits longer has failed.
 const LIMIT: Duration = Duration::from_secs(20);
+
+#[test]
+fn address_of_a_closed_port_is_free_whoever_has_clones() {
+    for _ in 0..100 {
+        let (port, driver) = UdpPort::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let task = rt::spawn(driver.run());
+        let addr = port.local_addr();
+        port.close();
+        eventually(|| UdpPort::bind(addr).is_ok());
+        assert!(matches!(
+            port.try_send(&Transmit::new(addr, b"late")),
+            Err(SendError::Io { .. })
+        ));
+        assert!(port.rebind().is_err());
+        // It ends, though nobody cancels it.
+        rt::block_on(async { rt::timeout(Duration::from_secs(5), task).await })
+            .unwrap()
+            .unwrap();
+    }
+}

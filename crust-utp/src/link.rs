@@ -233,8 +233,12 @@ impl State {
         while !after.is_blocked {
             spare.clear();
             match self.connection.poll_output(now, spare) {
-                Some(Output::Transmit { .. }) => {
-                    let sent = self.send(now, port, spare.bytes(), spare.segment_len());
+                Some(Output::Transmit { may_fragment }) => {
+                    let sent = if may_fragment {
+                        self.send_in_fragments(port, spare.bytes())
+                    } else {
+                        self.send(now, port, spare.bytes(), spare.segment_len())
+                    };
                     after.is_blocked = !sent;
                 }
                 Some(event) => self.on_event(event, &mut after),
@@ -296,6 +300,23 @@ impl State {
             }
         }
         true
+    }
+
+    /// Sends a datagram that was made when the path took longer ones; false where it is left for later. It is lost on a path
+    /// that neither takes it nor takes it apart.
+    fn send_in_fragments(&mut self, port: &UdpPort, bytes: &[u8]) -> bool {
+        let remote = self.remote;
+        match port.try_send_in_fragments(remote, bytes) {
+            Ok(()) => true,
+            Err(SendError::Full { .. }) => {
+                self.unsent = Some(Batch::of(bytes, bytes.len()));
+                false
+            }
+            Err(error) => {
+                tracing::trace!(%remote, %error, "datagram not sent in fragments");
+                true
+            }
+        }
     }
 
     /// When to serve it again, where the timer is not set to that or sooner.

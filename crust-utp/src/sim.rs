@@ -175,10 +175,15 @@ impl Pair {
             self.batch.clear();
             let connection = end.connection.as_mut()?;
             match connection.poll_output(now, &mut self.batch) {
-                Some(Output::Transmit { .. }) => {
+                Some(Output::Transmit { may_fragment }) => {
                     for datagram in self.batch.bytes().chunks(self.batch.segment_len()) {
+                        let datagram = datagram.to_vec();
                         end.sent += 1;
-                        self.net.send(now, end.addr, to, datagram.to_vec());
+                        if may_fragment {
+                            self.net.send_in_fragments(now, end.addr, to, datagram);
+                        } else {
+                            self.net.send(now, end.addr, to, datagram);
+                        }
                     }
                 }
                 Some(Output::Connected) => end.connected += 1,

@@ -179,6 +179,8 @@ impl UtpSocket {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.tasks.iter().for_each(rt::Task::cancel);
+        // The tasks end a moment later; the address is free now.
+        self.endpoint.port().close();
     }
 }
 

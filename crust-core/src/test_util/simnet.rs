@@ -83,7 +83,7 @@ impl SimNet {
         self.line(from, to).black_out(when);
     }
 
-    /// Sends a datagram.
+    /// Sends a datagram, which is lost where it is longer than the MTU.
     pub fn send<B: Into<Bytes>>(
         &mut self,
         now: Instant,
@@ -91,9 +91,31 @@ impl SimNet {
         to: SocketAddr,
         payload: B,
     ) {
+        self.carry(now, from, to, payload.into(), false);
+    }
+
+    /// Sends a datagram that may be taken apart on its way: the MTU does not matter, and it is lost as a whole.
+    pub fn send_in_fragments<B: Into<Bytes>>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        to: SocketAddr,
+        payload: B,
+    ) {
+        self.carry(now, from, to, payload.into(), true);
+    }
+
+    fn carry(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        to: SocketAddr,
+        payload: Bytes,
+        may_fragment: bool,
+    ) {
         self.now = self.now.max(now);
-        let (now, payload) = (self.now, payload.into());
-        let arrivals = self.line(from, to).carry(now, payload.len());
+        let now = self.now;
+        let arrivals = self.line(from, to).carry(now, payload.len(), may_fragment);
         for arrival in arrivals.into_iter().flatten() {
             let payload = match arrival.flipped_bit {
                 Some(bit) => flip(&payload, bit),

@@ -27,8 +27,8 @@ impl UdpDriver {
         }
     }
 
-    /// Receives for the protocols of the port. Never ends by itself: no error of the socket is its last, and a new
-    /// socket may follow.
+    /// Receives for the protocols of the port until that is closed. No error of the socket is its last, and a new socket may
+    /// follow.
     ///
     /// # Cancel safety
     ///
@@ -38,6 +38,7 @@ impl UdpDriver {
         loop {
             match poll_fn(|cx| self.poll_receive(cx)).await {
                 Ok(()) => self.deliver(),
+                Err(_) if self.shared.socket().is_closed() => return,
                 Err(error) => self.after(&error).await,
             }
             batches = batches.wrapping_add(1);

@@ -14,8 +14,8 @@ use super::{
 
 /// A bound UDP port that several protocols share. Clones are the same port.
 ///
-/// Datagrams are never fragmented where the system can promise it. The port is free once all clones, [`Writable`]s and
-/// its [`UdpDriver`] are dropped.
+/// Datagrams are never fragmented where the system can promise it, but for those of [`UdpPort::try_send_in_fragments`].
+/// The address is free once the port is closed, or all clones, [`Writable`]s and its [`UdpDriver`] are dropped.
 #[derive(Clone)]
 pub struct UdpPort {
     shared: Arc<Shared>,
@@ -43,9 +43,17 @@ impl UdpPort {
     ///
     /// # Errors
     ///
-    /// [`BindError`] where the IP address is gone; the old socket stays then.
+    /// [`BindError`] where the IP address is gone; the old socket stays then. A closed port stays closed.
     pub fn rebind(&self) -> Result<SocketAddr, BindError> {
         self.shared.rebind()
+    }
+
+    /// Closes the port: its address is free when this returns, whoever still has clones; some microseconds later where
+    /// another thread has the system look at the socket just then.
+    ///
+    /// Nothing is sent or received any more: that fails with `NotConnected`, and the driver ends.
+    pub fn close(&self) {
+        self.shared.close();
     }
 
     /// Has `protocol` asked about each datagram that none of those registered before it claims.
@@ -84,6 +92,24 @@ impl UdpPort {
     pub fn try_send_with_ttl(&self, to: SocketAddr, data: &[u8], ttl: u8) -> Result<(), SendError> {
         let transmit = Transmit::new(to, data);
         let sent = self.shared.socket_alone().send_with_ttl(&transmit, ttl);
+        sent.map(|_| ())
+            .map_err(|error| SendError::from_io(to, error))
+    }
+
+    /// Sends one datagram that may be taken apart on its way: by routers where it is IPv4, and here, to what the system
+    /// knows of the path. Those that others send at the same time may not.
+    ///
+    /// They wait for it, so it is for what was cut into datagrams before the path became narrower, and cannot be cut
+    /// again. On other systems than Linux and Android it is sent whole, as all others.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`UdpPort::try_send`].
+    pub fn try_send_in_fragments(&self, to: SocketAddr, data: &[u8]) -> Result<(), SendError> {
+        let sent = self
+            .shared
+            .socket_alone()
+            .send_in_fragments(&Transmit::new(to, data));
         sent.map(|_| ())
             .map_err(|error| SendError::from_io(to, error))
     }

@@ -1,6 +1,7 @@
 //! What the handles of a port and its driver share.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -53,6 +54,10 @@ impl Shared {
         let reserve = Socket::bind(with_port(self.asked, 0));
         let reserve = reserve.map_err(|error| BindError::from_io(any, error))?;
         let mut socket = self.socket_alone();
+        if socket.is_closed() {
+            let closed = io::ErrorKind::NotConnected.into();
+            return Err(BindError::from_io(self.asked, closed));
+        }
         let port = socket.local_addr().port();
         *socket = reserve;
         if let Ok(same) = Socket::bind(with_port(self.asked, port)) {
@@ -61,9 +66,19 @@ impl Shared {
         let local = socket.local_addr();
         self.generation.fetch_add(1, Ordering::Release);
         drop(socket);
+        self.wake();
+        Ok(local)
+    }
+
+    pub(super) fn close(&self) {
+        self.socket_alone().close();
+        self.wake();
+    }
+
+    /// The socket is another: whoever waits for the old one looks again.
+    fn wake(&self) {
         self.waiters.waker().wake_by_ref();
         self.receiver.wake();
-        Ok(local)
     }
 
     pub(super) fn socket(&self) -> RwLockReadGuard<'_, Socket> {

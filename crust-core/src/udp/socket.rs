@@ -14,13 +14,15 @@ use super::{
     batch::{Batch, canonical},
     calls::Calls,
     datagram::{Ecn, Transmit},
+    fragments,
     gso::Gso,
 };
 
 /// A bound socket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    socket: Async<UdpSocket>,
+    /// Nothing once it is closed.
+    socket: Option<Async<UdpSocket>>,
     calls: Calls,
     gso: Gso,
     local: SocketAddr,
@@ -47,9 +49,24 @@ impl Socket {
         Ok(Self {
             gso: Gso::new(calls.max_gso_segments()),
             local: socket.get_ref().local_addr()?,
-            socket,
+            socket: Some(socket),
             calls,
         })
+    }
+
+    /// Gives the address back; nothing is sent or received any more.
+    pub(super) fn close(&mut self) {
+        self.socket = None;
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.socket.is_none()
+    }
+
+    /// The system's socket, if it is open.
+    fn open(&self) -> io::Result<&Async<UdpSocket>> {
+        let closed = || io::Error::new(io::ErrorKind::NotConnected, "the port is closed");
+        self.socket.as_ref().ok_or_else(closed)
     }
 
     /// Sends one datagram with another time to live.
@@ -57,7 +74,7 @@ impl Socket {
     /// Alone with the socket, as it says: the option is one of the socket, and there is no way to give it with a
     /// single datagram on each system that is free of `unsafe`.
     pub(super) fn send_with_ttl(&mut self, transmit: &Transmit<'_>, ttl: u8) -> io::Result<usize> {
-        let socket = SockRef::from(&self.socket);
+        let socket = SockRef::from(self.open()?);
         let usual = Ttls::of(&socket, self.local.is_ipv6());
         let sent = usual
             .map(|_| ttl.into())
@@ -67,8 +84,18 @@ impl Socket {
         sent
     }
 
+    /// Sends one datagram that may be taken apart on its way. Alone with the socket, for the same reason.
+    pub(super) fn send_in_fragments(&mut self, transmit: &Transmit<'_>) -> io::Result<usize> {
+        let (socket, is_v6) = (self.open()?.get_ref(), self.local.is_ipv6());
+        fragments::allow(socket, is_v6)?;
+        let sent = self.send(transmit);
+        fragments::forbid(socket, is_v6)?;
+        sent
+    }
+
     /// Sends as many datagrams of `transmit` as there is room for; gives their bytes, or an error where it is none.
     pub(super) fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
+        let socket = self.open()?;
         let destination = self.to_own_family(canonical(transmit.to))?;
         let src_ip = transmit.from.map(|ip| self.source(ip));
         let ecn = transmit.ecn.map(to_codepoint);
@@ -80,28 +107,29 @@ impl Socket {
                 segment_size,
                 src_ip,
             };
-            self.calls.send(&self.socket, &transmit)
+            self.calls.send(socket, &transmit)
         };
         self.gso.send(transmit.data, transmit.segment_size, send)
     }
 
     /// Fills `batch` with what has arrived.
     pub(super) fn receive(&self, batch: &mut Batch) -> io::Result<()> {
-        batch.fill(|buffers, metas| self.calls.receive(&self.socket, buffers, metas))
+        let socket = self.open()?;
+        batch.fill(|buffers, metas| self.calls.receive(socket, buffers, metas))
     }
 
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_readable(cx)
+        self.open()?.poll_readable(cx)
     }
 
     /// Polls with the one waker that all who wait for room share.
     pub(super) fn poll_writable(&self, waker: &Waker) -> Poll<io::Result<()>> {
-        self.socket.poll_writable(&mut Context::from_waker(waker))
+        self.open()?.poll_writable(&mut Context::from_waker(waker))
     }
 
     #[cfg(test)]
     pub(super) fn options(&self) -> SockRef<'_> {
-        SockRef::from(&self.socket)
+        SockRef::from(self.open().unwrap())
     }
 
     pub(super) fn local_addr(&self) -> SocketAddr {
@@ -113,7 +141,7 @@ impl Socket {
     }
 
     pub(super) fn buffer_sizes(&self) -> io::Result<BufferSizes> {
-        let socket = SockRef::from(&self.socket);
+        let socket = SockRef::from(self.open()?);
         Ok(BufferSizes {
             receive_bytes: socket.recv_buffer_size()?,
             send_bytes: socket.send_buffer_size()?,

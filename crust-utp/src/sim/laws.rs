@@ -151,3 +151,29 @@ fn path_that_takes_longer_packets_is_found_to() {
         assert!(payload >= least, "{payload} of {mtu}");
     }
 }
+
+#[test]
+fn path_that_becomes_narrower_without_a_word_stalls_for_a_second_at_most() {
+    for seed in 0..50_u64 {
+        let link = |mtu| {
+            Link::default()
+                .with_delay(20 * MS)
+                .with_rate(2_000_000, 100_000)
+                .with_mtu(mtu)
+        };
+        let mut pair = Pair::dialed(seed, link(1_472), Config::default());
+        pair.ends[0].to_write = u64::MAX / 2;
+        pair.run_until(MS * (3_000 + 7 * u32::try_from(seed).unwrap()), |_| false);
+        let payload = |pair: &Pair| pair.ends[0].connection.as_ref().unwrap().sender().mss();
+        assert!(payload(&pair) >= 1_452);
+        pair.net.set_default_link(link(1_280));
+        let (first, second) = (pair.addr(0), pair.addr(1));
+        pair.net.set_links(first, second, link(1_280));
+        // What was on its way still arrives.
+        pair.run_until(30 * MS, |_| false);
+        let before = pair.ends[1].read;
+        let stalled = pair.run_until(MINUTE, |pair| pair.ends[1].read > before + 100_000);
+        assert!(stalled.unwrap() < 1_000 * MS, "{stalled:?} with {seed}");
+        assert!(payload(&pair) <= 1_260);
+    }
+}

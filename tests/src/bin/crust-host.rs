@@ -1,7 +1,8 @@
 //! One host of a lab: a node that finds its network, held by lines on its input.
 //!
 //! It says `ready` at once and starts with `go`. Then it answers `sessions`, `found`, `known` and `connected` (a peer each
-//! time that it was) with the word and peer ids,
+//! time that it was) with the word and peer ids, `got` with the bytes of messages that came, `push N` once it has N MiB of
+//! messages to its first peer on their way,
 //! `most` with the highest number of sessions that it ever had, and ends with `stop` or the end of its input.
 
 use std::{
@@ -27,7 +28,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Reads `lan`, `gossip`, `port=N`, `keep=A..B`, `cache=FILE`, `identity=FILE`, `contact=ADDR`, `network=NAME`.
+/// Reads `lan`, `gossip`, `port=N`, `keep=A..B`, `cache=FILE`, `identity=FILE`, `contact=ADDR`, `network=NAME`, `only=SCHEME`.
 fn builder(args: impl Iterator<Item = String>) -> Outcome<NodeBuilder> {
     let mut builder = Node::builder();
     for arg in args {
@@ -44,6 +45,7 @@ fn builder(args: impl Iterator<Item = String>) -> Outcome<NodeBuilder> {
             "identity" => builder.identity_file(value),
             "contact" => builder.contacts([value.parse::<Contact>()?]),
             "network" => builder.network(value),
+            "only" => builder.only_transport(value),
             _ => return Err(format!("what is {arg}?").into()),
         };
     }
@@ -56,6 +58,7 @@ struct Seen {
     found: BTreeSet<PeerId>,
     connected: Vec<PeerId>,
     most: usize,
+    got: usize,
 }
 
 async fn serve(builder: NodeBuilder) -> Outcome<()> {
@@ -85,12 +88,25 @@ async fn serve(builder: NodeBuilder) -> Outcome<()> {
             }
             "known" => say("known", &ids(node.known_peers()))?,
             "most" => say("most", &[lock(&seen).most.to_string()])?,
+            "got" => say("got", &[lock(&seen).got.to_string()])?,
             "stop" => break,
+            line if line.starts_with("push ") => {
+                push(&node, line["push ".len()..].parse()?).await?
+            }
             _ => return Err(format!("what is {line}?").into()),
         }
     }
     node.shutdown().await;
     say("stopped", &[])
+}
+
+async fn push(node: &Node, mebibytes: usize) -> Outcome<()> {
+    let sessions = node.sessions();
+    let session = sessions.first().ok_or("nobody to push to")?;
+    for _ in 0..16 * mebibytes {
+        session.send(vec![7; 64 * 1024]).await?;
+    }
+    say("push", &[])
 }
 
 async fn watch(node: Node, seen: Arc<Mutex<Seen>>) {
@@ -106,6 +122,7 @@ async fn watch(node: Node, seen: Arc<Mutex<Seen>>) {
             Event::Discovered { peer, .. } => {
                 seen.found.insert(peer);
             }
+            Event::Message { message, .. } => seen.got += message.data.len(),
             _ => {}
         }
     }

@@ -117,6 +117,11 @@ impl Lab {
         host
     }
 
+    /// How long packets may be on the way to the host of this number.
+    pub(crate) fn narrow(number: usize, mtu: u32) {
+        ip(&format!("link set p{number} mtu {mtu}"));
+    }
+
     /// Where the host of this number has its port.
     pub(crate) fn addr(&self, number: usize, port: u16) -> String {
         let (a, b) = (number / 200, 1 + number % 200);
@@ -252,12 +257,12 @@ impl Host {
         ((ticks(11) + ticks(12)) / 100.0, pages * 4_096)
     }
 
-    fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
     }
 
-    fn hear(&mut self, word: &str) -> Vec<String> {
+    pub(crate) fn hear(&mut self, word: &str) -> Vec<String> {
         let line = self.lines.recv_timeout(ANSWER_LIMIT);
         let line = line.unwrap_or_else(|error| panic!("host {}: no {word}: {error}", self.number));
         let mut words = line.split_whitespace().map(str::to_owned);

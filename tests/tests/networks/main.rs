@@ -6,3 +6,4 @@ mod clock;
 mod lab;
 mod lan;
 mod routed;
+mod utp;

@@ -45,10 +45,11 @@ impl Line {
         self.black_outs.push(when);
     }
 
-    /// Decides what becomes of a datagram of `len` bytes that is sent at `now`.
-    pub(super) fn carry(&mut self, now: Instant, len: usize) -> Arrivals {
+    /// Decides what becomes of a datagram of `len` bytes that is sent at `now`; one that is too long arrives where it
+    /// `may_fragment`.
+    pub(super) fn carry(&mut self, now: Instant, len: usize, may_fragment: bool) -> Arrivals {
         self.counters.sent += 1;
-        if len > self.link.mtu_bytes {
+        if len > self.link.mtu_bytes && !may_fragment {
             self.counters.too_long += 1;
             return [None, None];
         }
