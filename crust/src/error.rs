@@ -134,9 +134,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether the peer is there and has no room.
-    pub(crate) const fn met_a_limit(&self) -> bool {
-        matches!(self.error, AttemptError::Ended(DisconnectReason::Limit))
+    /// The peer that is there and has no room.
+    pub(crate) const fn met_a_limit(&self) -> Option<PeerId> {
+        match self.error {
+            AttemptError::Full { peer } => Some(peer),
+            _ => None,
+        }
     }
 }
 
@@ -167,6 +170,12 @@ pub enum AttemptError {
     /// The other side took the connection and then ended it.
     #[error("the other side ended it: {0}")]
     Ended(DisconnectReason),
+    /// The peer that answered has as many sessions as it wants.
+    #[error("{peer} has as many sessions as it wants, or its limits allow")]
+    Full {
+        /// Who answered.
+        peer: PeerId,
+    },
     /// The connection could not be encrypted.
     #[error("the handshake failed")]
     Handshake(#[from] HandshakeError),
@@ -203,9 +212,7 @@ impl AttemptError {
     /// Whether it says something about the address, and not about this node alone.
     pub(crate) const fn tells_of_the_address(&self) -> bool {
         match self {
-            Self::Blocked | Self::Ended(DisconnectReason::Limit) | Self::Limit | Self::Oneself => {
-                false
-            }
+            Self::Blocked | Self::Full { .. } | Self::Limit | Self::Oneself => false,
             Self::Transport(error) => matches!(
                 error,
                 TransportError::Refused { .. } | TransportError::TimedOut { .. }

@@ -242,7 +242,7 @@ pub(crate) async fn serve(inner: Arc<Inner>, mut events: ControlEvents, _running
             }
             Ok(ContactsMessage::Contacts(records)) => {
                 if inner.exchange.on_contacts(peer) {
-                    inner.on_contacts(&records);
+                    inner.on_contacts(peer, &records);
                 } else {
                     tracing::debug!(%peer, "contacts that nobody asked for, ignored");
                 }

@@ -187,7 +187,7 @@ async fn meet(
         if let ContactsMessage::Contacts(records) =
             ContactsMessage::decode(data).map_err(protocol)?
         {
-            inner.on_contacts(&records);
+            inner.on_contacts(keyring.peer, &records);
         }
         record = keyring.record().await?;
     }
@@ -341,7 +341,10 @@ fn ended(peer: PeerId, code: u8, text: &[u8]) -> EstablishError {
     if code == CloseCode::Duplicate as u8 {
         return EstablishError::Duplicate(peer);
     }
-    AttemptError::Ended(CloseCode::reason(code, text)).into()
+    match CloseCode::reason(code, text) {
+        DisconnectReason::Limit => AttemptError::Full { peer }.into(),
+        reason => AttemptError::Ended(reason).into(),
+    }
 }
 
 /// The address and time of an attempt are its caller's to add.

@@ -1,5 +1,6 @@
 //! Keeps a node connected: searches, dials whom discoveries find, and lets go what is too much.
 
+mod bridges;
 pub(crate) mod candidates;
 mod living;
 pub(crate) mod search;
@@ -122,11 +123,13 @@ impl Keeper {
         for (peer, ended) in self.inner.wishes.take_ended() {
             self.candidates.handle_ended(now, peer, ended);
         }
-        for found in self.inner.wishes.take_found() {
-            self.on_found(now, found);
+        for (found, teller) in self.inner.wishes.take_found() {
+            self.candidates.handle_told(now, &found, teller);
+            self.tell(found);
         }
         let sessions = self.inner.registry.sessions();
         let ties = ties(&sessions);
+        self.candidates.handle_ties(&ties);
         let least = self.inner.wishes.least();
         self.begin_anew(now, sessions.is_empty());
         self.search(now, sessions.len() < least);
@@ -304,6 +307,11 @@ impl Keeper {
 
     fn on_found(&mut self, now: Instant, found: FoundPeer) {
         self.candidates.handle_found(now, &found);
+        self.tell(found);
+    }
+
+    /// Lets others know of somebody that was found.
+    fn tell(&mut self, found: FoundPeer) {
         let Some(peer) = found.peer.filter(|peer| *peer != self.inner.id) else {
             return;
         };
@@ -320,13 +328,9 @@ impl Keeper {
             Ok(session) => Dialed::Connected(session.peer()),
             Err(ConnectError::Oneself) => Dialed::Oneself,
             Err(ConnectError::Failed { attempts, .. }) => {
-                let is_full = attempts.iter().any(Attempt::met_a_limit);
+                let full = attempts.iter().find_map(Attempt::met_a_limit);
                 self.inner.wishes.on_failed(attempts);
-                if is_full {
-                    Dialed::Full
-                } else {
-                    Dialed::Failed
-                }
+                full.map_or(Dialed::Failed, Dialed::Full)
             }
             Err(_) => Dialed::Failed,
         };

@@ -18,8 +18,8 @@ use crate::{
 };
 
 impl Inner {
-    /// A peer says whom else to dial.
-    pub(crate) fn on_contacts(&self, records: &[SignedRecord]) {
+    /// `teller` says whom else to dial.
+    pub(crate) fn on_contacts(&self, teller: PeerId, records: &[SignedRecord]) {
         let now_ms = unix_ms();
         for signed in records {
             let Ok(record) = signed.verify(&Ed25519Verifier, WHENEVER_MS) else {
@@ -28,11 +28,12 @@ impl Inner {
             if clock_difference(&record, now_ms).is_none() {
                 self.finders.learn(signed);
             }
-            self.wishes.on_found(FoundPeer {
+            let found = FoundPeer {
                 peer: Some(record.peer),
                 addrs: shared(&record.addrs).cloned().collect(),
                 source: CONTACTS,
-            });
+            };
+            self.wishes.on_found(found, teller);
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use crust_core::{Addr, FoundPeer, PeerId};
 use ipnet::IpNet;
 
+use super::bridges::Bridges;
 use crate::node::{dial::ADDRS_AT_ONCE, gate::prefix, keep::wishes::Ended};
 
 /// Peers that were found, and how dialing them went. Sans-IO.
@@ -22,6 +23,7 @@ pub(crate) struct Candidates {
     /// How many were heard of.
     heard: u64,
     random: u64,
+    bridges: Bridges,
 }
 
 /// Somebody to dial.
@@ -40,6 +42,8 @@ struct Candidate {
     addrs: Vec<Addr>,
     /// Who answered there, where that was not said.
     peer: Option<PeerId>,
+    /// It has no room, but there was a session with somebody that it told of.
+    is_reached: bool,
     failures: u32,
     not_before: Option<Instant>,
     dialing: bool,
@@ -54,8 +58,8 @@ struct Candidate {
 pub(crate) enum Dialed {
     Connected(PeerId),
     Failed,
-    /// It has no room for another session now.
-    Full,
+    /// This peer answered, and has no room for another session now.
+    Full(PeerId),
     /// The node itself answered.
     Oneself,
 }
@@ -64,7 +68,7 @@ pub(crate) enum Dialed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Among {
     All,
-    /// Contacts where nobody ever answered: addresses that nobody has a name for.
+    /// Contacts that were never met, addresses that nobody has a name for; and those that full ones told of.
     Unmet,
 }
 
@@ -87,6 +91,7 @@ impl Candidates {
             dialing: 0,
             heard: 0,
             random: seed,
+            bridges: Bridges::new(),
         }
     }
 
@@ -101,6 +106,23 @@ impl Candidates {
                 for addr in found.addrs.iter().take(MAX_ADDRS) {
                     self.hear(now, Whom::Addr(addr.clone()), std::slice::from_ref(addr));
                 }
+            }
+        }
+    }
+
+    /// `teller` told of somebody.
+    pub(crate) fn handle_told(&mut self, now: Instant, found: &FoundPeer, teller: PeerId) {
+        if let Some(peer) = found.peer {
+            self.bridges.on_told(peer, teller);
+        }
+        self.handle_found(now, found);
+    }
+
+    /// There are sessions with these.
+    pub(crate) fn handle_ties(&mut self, ties: &Ties) {
+        for contact in self.bridges.take_reached(ties.peers.iter()) {
+            if let Some(candidate) = self.all.get_mut(&Whom::Addr(contact)) {
+                candidate.is_reached = true;
             }
         }
     }
@@ -124,7 +146,7 @@ impl Candidates {
         let mut random = self.random;
         for (whom, candidate) in &self.all {
             if !candidate.is_due(now)
-                || (among == Among::Unmet && candidate.is_met(whom))
+                || (among == Among::Unmet && !self.is_unmet(whom, candidate))
                 || candidate.peer == Some(self.own)
                 || candidate.is_tied(whom, ties)
             {
@@ -165,8 +187,23 @@ impl Candidates {
                 candidate.connected_at = Some(now);
             }
             Dialed::Failed => candidate.on_failed(now, FIRST_WAIT, jitter),
-            Dialed::Full => candidate.on_failed(now, FULL_WAIT, jitter),
+            Dialed::Full(peer) => {
+                candidate.on_failed(now, FULL_WAIT, jitter);
+                match whom {
+                    Whom::Addr(contact) if !candidate.is_met() => {
+                        self.bridges.on_contact_full(contact, peer);
+                    }
+                    _ => self.bridges.on_full(peer),
+                }
+            }
             Dialed::Oneself => candidate.peer = Some(self.own),
+        }
+    }
+
+    fn is_unmet(&self, whom: &Whom, candidate: &Candidate) -> bool {
+        match whom {
+            Whom::Peer(peer) => self.bridges.leads(peer),
+            Whom::Addr(_) => !candidate.is_met(),
         }
     }
 
@@ -192,7 +229,7 @@ impl Candidates {
     pub(crate) fn poll_timeout(&self, ties: &Ties, among: Among) -> Option<Instant> {
         self.all
             .iter()
-            .filter(|(whom, candidate)| among == Among::All || !candidate.is_met(whom))
+            .filter(|(whom, candidate)| among == Among::All || self.is_unmet(whom, candidate))
             .filter(|(whom, candidate)| !candidate.dialing && !candidate.is_tied(whom, ties))
             .filter(|(_, candidate)| candidate.peer != Some(self.own))
             .map(|(_, candidate)| candidate.not_before.unwrap_or(candidate.heard_at))
@@ -262,6 +299,7 @@ impl Candidate {
             number,
             addrs: Vec::new(),
             peer: None,
+            is_reached: false,
             failures: 0,
             not_before: None,
             dialing: false,
@@ -271,8 +309,9 @@ impl Candidate {
         }
     }
 
-    const fn is_met(&self, whom: &Whom) -> bool {
-        matches!(whom, Whom::Peer(_)) || self.peer.is_some()
+    /// For one without a name: whether somebody answered, or somebody that it told of.
+    const fn is_met(&self) -> bool {
+        self.peer.is_some() || self.is_reached
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -511,6 +550,27 @@ mod tests {
         let at = candidates.poll_timeout(&ties, Among::Unmet).unwrap();
         assert!(candidates.poll_dial(at, &ties, Among::Unmet).is_some());
         candidates.handle_dialed(at, &contact, Dialed::Connected(peer(2)));
+        assert_eq!(candidates.poll_timeout(&ties, Among::Unmet), None);
+    }
+
+    #[test]
+    fn one_that_a_full_contact_told_of_is_met_in_its_place() {
+        let (mut candidates, now, mut ties) = candidates();
+        candidates.handle_found(now, &found(0, "tcp://192.0.2.2:1"));
+        candidates.handle_found(now, &found(8, "tcp://192.0.2.8:1"));
+        let (contact, _) = candidates.poll_dial(now, &ties, Among::Unmet).unwrap();
+        candidates.handle_told(now, &found(3, "tcp://192.0.2.3:1"), peer(2));
+        assert_eq!(candidates.poll_dial(now, &ties, Among::Unmet), None);
+        candidates.handle_dialed(now, &contact, Dialed::Full(peer(2)));
+        let (told, _) = candidates.poll_dial(now, &ties, Among::Unmet).unwrap();
+        assert_eq!(told, Whom::Peer(peer(3)));
+        candidates.handle_dialed(now, &told, Dialed::Connected(peer(3)));
+        ties.peers.insert(peer(3));
+        candidates.handle_ties(&ties);
+        assert_eq!(candidates.poll_timeout(&ties, Among::Unmet), None);
+        // It may go again: that part of the network was heard of.
+        ties.peers.clear();
+        candidates.handle_ties(&ties);
         assert_eq!(candidates.poll_timeout(&ties, Among::Unmet), None);
     }
 

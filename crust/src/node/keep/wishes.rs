@@ -28,8 +28,8 @@ struct State {
     waiting: usize,
     /// Sessions that ended since the task last looked.
     ended: HashMap<PeerId, Ended>,
-    /// Peers that were heard of beside the discoveries.
-    found: VecDeque<FoundPeer>,
+    /// Peers that others told of, and who did.
+    found: VecDeque<(FoundPeer, PeerId)>,
     /// What was tried since the first of those who wait came.
     attempts: Vec<Attempt>,
     /// Callers that ever came, and how many of them there was nothing left to try for.
@@ -114,8 +114,8 @@ impl Wishes {
         wake_all(task);
     }
 
-    /// A peer told of another. Beyond [`MAX_FOUND`] the oldest are forgotten.
-    pub(crate) fn on_found(&self, found: FoundPeer) {
+    /// `teller` told of another. Beyond [`MAX_FOUND`] the oldest are forgotten.
+    pub(crate) fn on_found(&self, found: FoundPeer, teller: PeerId) {
         let mut state = lock(&self.state);
         if !state.has_task {
             return;
@@ -123,14 +123,14 @@ impl Wishes {
         if state.found.len() == MAX_FOUND {
             state.found.pop_front();
         }
-        state.found.push_back(found);
+        state.found.push_back((found, teller));
         let task = state.change();
         drop(state);
         wake_all(task);
     }
 
     /// For the task: who was heard of.
-    pub(crate) fn take_found(&self) -> VecDeque<FoundPeer> {
+    pub(crate) fn take_found(&self) -> VecDeque<(FoundPeer, PeerId)> {
         std::mem::take(&mut lock(&self.state).found)
     }
 

@@ -1,0 +1,110 @@
+//! Contacts that have no room: the ways into their parts of the network.
+
+use std::collections::{HashMap, HashSet};
+
+use crust_core::{Addr, PeerId};
+
+use crate::recent::Recent;
+
+/// Whoever is told of a contact is to meet it once, or one that it tells of: two parts of a network, each content with
+/// itself, would otherwise never hear of each other where the contact between them is always full.
+#[derive(Debug)]
+pub(super) struct Bridges {
+    /// Who told of a peer last.
+    told: Recent<PeerId, PeerId>,
+    /// Those without room, and the contact that led to each.
+    full: HashMap<PeerId, Addr>,
+}
+
+impl Bridges {
+    pub(super) fn new() -> Self {
+        Self {
+            told: Recent::new(MAX_TOLD),
+            full: HashMap::new(),
+        }
+    }
+
+    /// `teller` told of `peer`.
+    pub(super) fn on_told(&mut self, peer: PeerId, teller: PeerId) {
+        self.told.insert(peer, teller);
+    }
+
+    /// `peer` answered at the contact's address, and has no room. So those that it tells of lead to the contact's part.
+    pub(super) fn on_contact_full(&mut self, contact: &Addr, peer: PeerId) {
+        if self.full.len() < MAX_FULL {
+            self.full.insert(peer, contact.clone());
+        }
+    }
+
+    /// `peer` has no room: what it tells of leads where it leads.
+    pub(super) fn on_full(&mut self, peer: PeerId) {
+        if let Some(contact) = self.contact(&peer).cloned() {
+            self.on_contact_full(&contact, peer);
+        }
+    }
+
+    /// Whether `peer` leads to where a contact is that was not met.
+    pub(super) fn leads(&self, peer: &PeerId) -> bool {
+        self.contact(peer).is_some()
+    }
+
+    /// Gives the contacts whose parts of the network are reached, for there is a session with somebody there.
+    pub(super) fn take_reached<'a>(
+        &mut self,
+        peers: impl Iterator<Item = &'a PeerId>,
+    ) -> HashSet<Addr> {
+        if self.full.is_empty() {
+            return HashSet::new();
+        }
+        let reached: HashSet<_> = peers
+            .filter_map(|peer| self.contact(peer))
+            .cloned()
+            .collect();
+        self.full.retain(|_, contact| !reached.contains(contact));
+        reached
+    }
+
+    fn contact(&self, peer: &PeerId) -> Option<&Addr> {
+        self.full.get(self.told.get(peer)?)
+    }
+}
+
+/// As many as 32 that are full tell of.
+const MAX_TOLD: usize = 1_024;
+const MAX_FULL: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u8) -> PeerId {
+        PeerId::from_bytes([number; 32])
+    }
+
+    #[test]
+    fn one_that_a_full_contact_tells_of_leads_to_it_until_it_is_met() {
+        let mut bridges = Bridges::new();
+        let contact: Addr = "tcp://192.0.2.1:1".parse().unwrap();
+        bridges.on_told(peer(2), peer(1));
+        assert!(!bridges.leads(&peer(2)), "nobody was full");
+        bridges.on_contact_full(&contact, peer(1));
+        assert!(bridges.leads(&peer(2)));
+        // It is full too, and tells of another.
+        bridges.on_told(peer(3), peer(2));
+        assert!(!bridges.leads(&peer(3)));
+        bridges.on_full(peer(2));
+        assert!(bridges.leads(&peer(3)));
+        assert_eq!(bridges.take_reached([peer(9)].iter()).len(), 0);
+        let reached = bridges.take_reached([peer(9), peer(3)].iter());
+        assert_eq!(reached, HashSet::from([contact]));
+        assert!(!bridges.leads(&peer(2)) && !bridges.leads(&peer(3)));
+    }
+
+    #[test]
+    fn one_that_is_full_and_came_by_no_contact_leads_nowhere() {
+        let mut bridges = Bridges::new();
+        bridges.on_told(peer(2), peer(1));
+        bridges.on_full(peer(1));
+        assert!(!bridges.leads(&peer(2)));
+    }
+}
