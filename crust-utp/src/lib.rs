@@ -41,14 +41,15 @@
 //!   not take every loss for congestion; LEDBAT (RFC 6817, with the remedies of LEDBAT++) for transfers that should not be
 //!   noticed. Both are paced.
 //! - The longest datagram that the path takes is found by probes that cost nothing when they are lost (RFC 8899).
+//! - Two sides that dial each other at one moment get one connection, [`UtpSocket::connect_simultaneously`]: what hole punching
+//!   needs.
 //! - A SYN costs 64 bytes in a bounded table until whoever sent it has shown that the address is its own. RESETs are no longer
 //!   than what they answer, 100 a second at most.
 //!
 //! # What it does not do yet
 //!
-//! Two sides that dial each other at one moment become one connection in the machine, and no socket offers it yet. Packets that
-//! are too long for a path that has become narrower are sent again as they are, for the port cannot let routers take them
-//! apart. It has not been tried with other implementations yet. ECN marks are not set.
+//! Packets that are too long for a path that has become narrower go in fragments on Linux and Android alone, and over IPv4
+//! alone are fragments of the right length made on the way; elsewhere such a connection ends. It has not been tried with other implementations yet. ECN marks are not set.
 //!
 //! # How it is built
 //!
@@ -65,6 +66,9 @@ mod congestion;
 mod connection;
 mod endpoint;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod half_open;
 mod link;
 mod mtu;
