@@ -11,7 +11,7 @@ use std::{
 
 use crust_core::{
     rt,
-    udp::{BindError, Registration, UdpPort},
+    udp::{BindError, Registration, UdpPort, UdpStats},
 };
 
 use crate::{
@@ -168,6 +168,11 @@ impl UtpSocket {
     /// Takes connections from now on, though nobody waits in [`UtpSocket::accept`] yet; up to 1,024 then wait.
     pub fn listen(&self) {
         self.owner.endpoint.listen();
+    }
+
+    /// What the port has seen so far.
+    pub fn stats(&self) -> UdpStats {
+        self.owner.endpoint.port().stats()
     }
 
     /// The bound address.

@@ -9,7 +9,7 @@ use std::{
 
 use crust_core::{
     Addr, Connection, DialOpts, Incoming, Listener, Transport, TransportError, async_trait, rt,
-    udp::BindError,
+    udp::{BindError, UdpStats},
 };
 
 use crate::{
@@ -32,6 +32,23 @@ impl UtpTransport {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What its open ports have seen so far, together.
+    pub fn stats(&self) -> UdpStats {
+        let owners: Vec<_> = lock(&self.sockets)
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
+        let mut total = UdpStats::default();
+        for owner in owners {
+            let stats = UtpSocket::of(owner).stats();
+            total.receive_errors += stats.receive_errors;
+            total.received += stats.received;
+            total.sent += stats.sent;
+            total.unclaimed += stats.unclaimed;
+        }
+        total
     }
 
     /// The socket that is bound to `local`, bound now where there is none.

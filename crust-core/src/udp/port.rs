@@ -78,7 +78,10 @@ impl UdpPort {
     /// Each variant of [`SendError`], about the first datagram; none was sent then.
     pub fn try_send(&self, transmit: &Transmit<'_>) -> Result<usize, SendError> {
         let sent = self.shared.socket().send(transmit);
-        sent.map_err(|error| SendError::from_io(transmit.to, error))
+        let sent = sent.map_err(|error| SendError::from_io(transmit.to, error))?;
+        let len = transmit.segment_size.unwrap_or(sent).max(1);
+        self.shared.count_sent(sent.div_ceil(len).max(1) as u64);
+        Ok(sent)
     }
 
     /// Sends one datagram that `ttl` routers forward at most. Those that others send at the same time have the usual
@@ -92,8 +95,7 @@ impl UdpPort {
     pub fn try_send_with_ttl(&self, to: SocketAddr, data: &[u8], ttl: u8) -> Result<(), SendError> {
         let transmit = Transmit::new(to, data);
         let sent = self.shared.socket_alone().send_with_ttl(&transmit, ttl);
-        sent.map(|_| ())
-            .map_err(|error| SendError::from_io(to, error))
+        self.after_one(to, sent)
     }
 
     /// Sends one datagram that may be taken apart on its way: by routers where it is IPv4, and here, to what the system
@@ -110,8 +112,7 @@ impl UdpPort {
             .shared
             .socket_alone()
             .send_in_fragments(&Transmit::new(to, data));
-        sent.map(|_| ())
-            .map_err(|error| SendError::from_io(to, error))
+        self.after_one(to, sent)
     }
 
     /// Sends all of `transmit`, waiting for room where there is none.
@@ -173,6 +174,12 @@ impl UdpPort {
     /// What the port has seen so far.
     pub fn stats(&self) -> UdpStats {
         self.shared.stats()
+    }
+
+    fn after_one(&self, to: SocketAddr, sent: io::Result<usize>) -> Result<(), SendError> {
+        sent.map_err(|error| SendError::from_io(to, error))?;
+        self.shared.count_sent(1);
+        Ok(())
     }
 }
 

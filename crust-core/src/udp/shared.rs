@@ -98,6 +98,7 @@ impl Shared {
         UdpStats {
             receive_errors: read(&self.counters.receive_errors),
             received: read(&self.counters.received),
+            sent: read(&self.counters.sent),
             unclaimed: read(&self.counters.unclaimed),
         }
     }
@@ -110,6 +111,10 @@ impl Shared {
         counters
             .unclaimed
             .fetch_add(delivered.unclaimed, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_sent(&self, datagrams: u64) {
+        self.counters.sent.fetch_add(datagrams, Ordering::Relaxed);
     }
 
     pub(super) fn count_error(&self) {
@@ -125,6 +130,8 @@ pub struct UdpStats {
     pub receive_errors: u64,
     /// Datagrams received.
     pub received: u64,
+    /// Datagrams that the system took to be sent.
+    pub sent: u64,
     /// Those of them that no protocol claimed.
     pub unclaimed: u64,
 }
@@ -133,6 +140,7 @@ pub struct UdpStats {
 struct Counters {
     receive_errors: AtomicU64,
     received: AtomicU64,
+    sent: AtomicU64,
     unclaimed: AtomicU64,
 }
 

@@ -18,6 +18,7 @@ use crate::{exit::Failure, usage::Usage};
 pub(super) struct Bench {
     pub(super) mode: Mode,
     pub(super) plain: bool,
+    pub(super) raw: bool,
     pub(super) size: u32,
     pub(super) parallel: u32,
     pub(super) duration: Duration,
@@ -65,6 +66,7 @@ impl Bench {
         Ok(Self {
             mode,
             plain,
+            raw: args.raw,
             size: args.size.unwrap_or_else(|| mode.default_size()),
             parallel: args.parallel.unwrap_or_else(|| mode.default_parallel()),
             duration: args.seconds,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crust::{Node, rt};
+use crust_utp::UtpTransport;
 use futures::future::try_join_all;
 
 use super::{
@@ -26,7 +27,7 @@ struct Done {
 pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
     let mut nodes = Vec::new();
     for _ in 0..bench.parallel {
-        nodes.push(dialer().await?);
+        nodes.push(dialer(UtpTransport::new()).await?);
     }
     let start = bench.mark().await?;
     let clock = bench.start("sessions/s");

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use super::{
     ask::{Ask, Total},
     bench::Bench,
-    link::{Link, Payload},
+    link::{Link, Payload, packets, packets_since},
     meter::Meter,
     report::{Report, per_second},
 };
@@ -16,6 +16,7 @@ use crust::rt;
 
 pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
     let links = bench.links().await?;
+    let packets_before = packets(&links);
     let start = bench.mark().await?;
     let clock = bench.start("messages/s");
     let payload = bench.payload();
@@ -27,13 +28,19 @@ pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
     drop(clock);
 
     let mut total = Total::default();
+    let mut links = Vec::new();
     for done in done {
         let (link, part) = done?;
         total.messages += part.messages;
         total.bytes += part.bytes;
+        links.push(link);
+    }
+    let packets = packets_since(packets_before, &links);
+    for link in links {
         link.close().await;
     }
     Ok(Report {
+        packets_per_s: packets.map(|packets| per_second(packets, span.seconds)),
         bytes: total.bytes,
         bytes_per_s: per_second(total.bytes, span.seconds),
         messages_per_s: Some(per_second(total.messages, span.seconds)),

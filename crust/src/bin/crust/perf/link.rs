@@ -28,14 +28,23 @@ pub(super) enum Place {
 /// Where a link starts.
 #[derive(Debug)]
 pub(super) enum Origin {
-    Crust { node: Node, contact: Contact },
+    Crust {
+        node: Node,
+        utp: UtpTransport,
+        contact: Contact,
+    },
     Plain(Addr),
 }
 
 /// A way to the listener.
 #[derive(Debug)]
 pub(super) enum Link {
-    Crust { node: Node, session: Session },
+    Crust {
+        node: Node,
+        /// The node's, which tells of packets.
+        utp: UtpTransport,
+        session: Session,
+    },
     Plain(Box<Plain>),
 }
 
@@ -65,19 +74,23 @@ impl Payload {
 impl Origin {
     pub(super) async fn new(place: &Place) -> Result<Self, Failure> {
         Ok(match place {
-            Place::Crust(contact) => Self::Crust {
-                node: dialer().await?,
-                contact: contact.clone(),
-            },
+            Place::Crust(contact) => {
+                let utp = UtpTransport::new();
+                Self::Crust {
+                    node: dialer(utp.clone()).await?,
+                    utp,
+                    contact: contact.clone(),
+                }
+            }
             Place::Plain(addr) => Self::Plain(addr.clone()),
         })
     }
 
     pub(super) async fn open(self) -> Result<Link, Failure> {
         match self {
-            Self::Crust { node, contact } => {
+            Self::Crust { node, utp, contact } => {
                 let session = node.connect(contact).await?;
-                Ok(Link::Crust { node, session })
+                Ok(Link::Crust { node, utp, session })
             }
             Self::Plain(addr) => {
                 let opts = DialOpts::default();
@@ -151,9 +164,28 @@ impl Link {
     }
 }
 
+/// Packets that these links, and others over uTP without encryption, have sent and received; none where they go over TCP.
+pub(super) fn packets(links: &[Link]) -> Option<u64> {
+    let over_crust = links.iter().filter_map(|link| match link {
+        Link::Crust { utp, .. } => Some(utp.stats()),
+        Link::Plain(_) => None,
+    });
+    let all = over_crust
+        .chain([RAW.stats()])
+        .map(|stats| stats.sent + stats.received);
+    Some(all.sum()).filter(|packets| *packets > 0)
+}
+
+/// Packets since there were `before`.
+pub(super) fn packets_since(before: Option<u64>, links: &[Link]) -> Option<u64> {
+    packets(links)?.checked_sub(before?)
+}
+
 /// A node that only dials.
-pub(super) async fn dialer() -> Result<Node, Failure> {
-    Ok(Node::builder().dial_only().start().await?)
+pub(super) async fn dialer(utp: UtpTransport) -> Result<Node, Failure> {
+    let builder = Node::builder().without_built_in_transports();
+    let builder = builder.transport(TcpTransport::new()).transport(utp);
+    Ok(builder.dial_only().start().await?)
 }
 
 /// The next message, as the answer that was asked for.

@@ -9,7 +9,7 @@ use super::{
     ask::{Ask, Total},
     bench::Bench,
     flow::broke_off,
-    link::{Link, Payload},
+    link::{Link, Payload, packets, packets_since},
     meter::Meter,
     report::{Report, per_second},
 };
@@ -20,6 +20,7 @@ use crate::{
 
 pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
     let links = bench.links().await?;
+    let packets_before = packets(&links);
     let start = bench.mark().await?;
     let clock = bench.start("round trips/s");
     let payload = bench.payload();
@@ -32,13 +33,19 @@ pub(super) async fn run(bench: &Bench) -> Result<Report, Failure> {
 
     let mut samples = Samples::default();
     let mut bytes = 0;
+    let mut links = Vec::new();
     for done in done {
         let (link, part, total) = done?;
         samples.append(part);
         bytes += total.bytes;
+        links.push(link);
+    }
+    let packets = packets_since(packets_before, &links);
+    for link in links {
         link.close().await;
     }
     Ok(Report {
+        packets_per_s: packets.map(|packets| per_second(packets, span.seconds)),
         bytes,
         bytes_per_s: per_second(bytes, span.seconds),
         round_trips_per_s: Some(per_second(samples.count(), span.seconds)),

@@ -17,6 +17,8 @@ pub(super) struct Report {
     pub(super) bytes: u64,
     pub(super) bytes_per_s: f64,
     pub(super) messages_per_s: Option<f64>,
+    /// Of uTP, both ways.
+    pub(super) packets_per_s: Option<f64>,
     pub(super) round_trips_per_s: Option<f64>,
     pub(super) sessions_per_s: Option<f64>,
     pub(super) failures: u64,
@@ -24,6 +26,8 @@ pub(super) struct Report {
     pub(super) rss_bytes: Option<u64>,
     pub(super) rtt_us: Option<Rtt>,
     pub(super) plain: bool,
+    #[serde(skip)]
+    pub(super) raw: bool,
     pub(super) size: Option<u32>,
     pub(super) parallel: Option<u32>,
     pub(super) sessions: Option<u64>,
@@ -39,6 +43,7 @@ impl Report {
         Self {
             cpu_s: span.cpu_s,
             rss_bytes: span.end.own.rss_bytes,
+            raw: bench.raw,
             size: Some(bench.size),
             parallel: Some(bench.parallel),
             listener_cpu_s: span.listener_cpu_s,
@@ -54,6 +59,7 @@ impl Report {
             bytes: 0,
             bytes_per_s: 0.0,
             messages_per_s: None,
+            packets_per_s: None,
             round_trips_per_s: None,
             sessions_per_s: None,
             failures: 0,
@@ -61,6 +67,7 @@ impl Report {
             rss_bytes: None,
             rtt_us: None,
             plain,
+            raw: false,
             size: None,
             parallel: None,
             sessions: None,
@@ -80,7 +87,11 @@ impl Report {
     }
 
     fn title(&self) -> String {
-        let over = if self.plain { "plain TCP" } else { "Crust" };
+        let over = match (self.raw, self.plain) {
+            (true, _) => "uTP alone",
+            (false, true) => "plain TCP",
+            (false, false) => "Crust",
+        };
         let what = match (self.mode, self.size, self.parallel) {
             (Mode::Connect | Mode::Idle, _, Some(parallel)) => format!(", {parallel} at a time"),
             (_, Some(size), Some(parallel)) => {
@@ -107,6 +118,7 @@ impl Report {
             }
         };
         rate("messages", self.messages_per_s);
+        rate("packets", self.packets_per_s);
         rate("round trips", self.round_trips_per_s);
         rate("set-ups", self.sessions_per_s);
         if self.bytes > 0 {
