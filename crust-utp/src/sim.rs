@@ -4,6 +4,8 @@ mod laws;
 mod speed;
 
 use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -27,6 +29,9 @@ pub(crate) struct Pair {
     pub(crate) now: Instant,
     pub(crate) ends: [End; 2],
     batch: Batch,
+    /// What was sent, as the checksum of UDP has it: what arrives and is not among it was corrupted, and is dropped.
+    checksums: HashSet<u64>,
+    sums: RandomState,
 }
 
 /// One end: a connection, the application that uses it, and what it saw.
@@ -70,6 +75,8 @@ impl Pair {
                 End::new(2, !seed, now, second),
             ],
             batch: Batch::new(16),
+            checksums: HashSet::new(),
+            sums: RandomState::new(),
         }
     }
 
@@ -127,6 +134,10 @@ impl Pair {
     }
 
     fn deliver(&mut self, to: usize, delivery: &Delivery) {
+        let sum = self.sums.hash_one(&delivery.payload[..]);
+        if !self.checksums.contains(&sum) {
+            return;
+        }
         let Ok(packet) = Packet::decode(&delivery.payload) else {
             return;
         };
@@ -151,6 +162,7 @@ impl Pair {
                 let mut bytes = Vec::new();
                 reply.put(Extensions::default(), &mut bytes);
                 let from = end.addr;
+                self.checksums.insert(self.sums.hash_one(&bytes[..]));
                 self.net.send(now, from, delivery.from, bytes);
             }
         } else if end.connection.is_none()
@@ -179,6 +191,7 @@ impl Pair {
                     for datagram in self.batch.bytes().chunks(self.batch.segment_len()) {
                         let datagram = datagram.to_vec();
                         end.sent += 1;
+                        self.checksums.insert(self.sums.hash_one(&datagram[..]));
                         if may_fragment {
                             self.net.send_in_fragments(now, end.addr, to, datagram);
                         } else {

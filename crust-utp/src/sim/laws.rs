@@ -5,7 +5,7 @@ use std::time::Duration;
 use crust_core::simnet::{Link, Loss};
 
 use super::Pair;
-use crate::{config::Config, connection::EndReason};
+use crate::{CongestionKind, config::Config, connection::EndReason};
 
 const MS: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -84,6 +84,70 @@ fn bytes_arrive_whatever_the_network_does() {
         let mut pair = Pair::dialed(seed, link, patient());
         let bytes = [(seed * 997) % 200_000, (seed * 499) % 100_000];
         transfer(&mut pair, bytes, 20 * MINUTE);
+    }
+}
+
+#[test]
+fn bytes_arrive_over_paths_that_differ_lose_in_bursts_and_corrupt() {
+    for seed in 0..300_u64 {
+        let pick = |count: u64, shift: u32| usize::try_from((seed >> shift) % count).unwrap();
+        let link = |delay: Duration, rate: u64| {
+            Link::default()
+                .with_delay(delay)
+                .with_loss(Loss::bursts([0.0, 0.02, 0.1][pick(3, 0)], 3.0))
+                .with_corrupt([0.0, 0.01, 0.1][pick(3, 1)])
+                // Some 64 packets are sent in that time.
+                .with_reorder([0.0, 0.1][pick(2, 2)], delay + MS)
+                .with_rate(rate, 64 * 1024)
+        };
+        let mut pair = Pair::new(seed, Link::default(), [patient(); 2]);
+        let (first, second) = (pair.addr(0), pair.addr(1));
+        pair.net.set_link(first, second, link(5 * MS, 80_000_000));
+        let back = link(
+            MS * [1, 40, 300][pick(3, 3)],
+            [20_000, 1_000_000][pick(2, 4)],
+        );
+        pair.net.set_link(second, first, back);
+        pair.dial(0, seed, false);
+        transfer(&mut pair, [200_000, 20_000], 20 * MINUTE);
+    }
+}
+
+#[test]
+fn ends_with_any_settings_understand_each_other() {
+    let ledbat = CongestionKind::Ledbat {
+        target: CongestionKind::LEDBAT_TARGET,
+    };
+    let mut all = Vec::new();
+    for congestion in [CongestionKind::Cubic, ledbat] {
+        for receive_window in [3_000, 60_000, 4_000_000] {
+            for (datagram_len, longest_datagram) in [(548, 548), (1_200, 8_972), (8_972, 65_507)] {
+                all.push(Config {
+                    congestion,
+                    receive_window,
+                    datagram_len,
+                    longest_datagram,
+                    syn_tries: 40,
+                });
+            }
+        }
+    }
+    let mut seed = 0;
+    for here in &all {
+        for there in &all {
+            seed += 1;
+            let link = Link::default()
+                .with_delay(8 * MS)
+                .with_loss(Loss::Random(0.02))
+                .with_mtu(9_000);
+            let mut pair = Pair::new(seed, link, [*here, *there]);
+            let is_rendezvous = seed % 2 == 0;
+            pair.dial(0, seed, is_rendezvous);
+            if is_rendezvous {
+                pair.dial(1, !seed, true);
+            }
+            transfer(&mut pair, [90_000, 40_000], 20 * MINUTE);
+        }
     }
 }
 
