@@ -1,6 +1,7 @@
 //! A connection, and whoever waits for it: the application on one side, the port on the other.
 
 use std::{
+    io::IoSlice,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -173,7 +174,7 @@ impl Link {
     pub(crate) fn poll_write(
         &self,
         cx: &Context<'_>,
-        data: &[u8],
+        data: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Option<EndReason>>> {
         let mut state = self.lock();
         if let Status::Ended(reason) = state.status {
@@ -182,9 +183,16 @@ impl Link {
         if state.connection.sender().is_closing() {
             return Poll::Ready(Err(None));
         }
-        let len = state.connection.write(data);
-        if len > 0 || data.is_empty() {
-            return Poll::Ready(Ok(len));
+        let mut taken = 0;
+        for part in data {
+            let len = state.connection.write(part);
+            taken += len;
+            if len < part.len() {
+                break;
+            }
+        }
+        if taken > 0 || data.iter().all(|part| part.is_empty()) {
+            return Poll::Ready(Ok(taken));
         }
         state.waiting.write = Some(cx.waker().clone());
         Poll::Pending

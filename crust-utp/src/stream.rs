@@ -1,7 +1,8 @@
 //! A connection as a stream of bytes.
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, IoSlice},
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
@@ -62,7 +63,15 @@ impl AsyncWrite for UtpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.link.poll_write(cx, buf) {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.link.poll_write(cx, bufs) {
             Poll::Ready(Ok(len)) => {
                 self.serve();
                 Poll::Ready(Ok(len))

@@ -1,7 +1,6 @@
 //! uTP keeps the laws of transports.
 //!
 //! Not on Windows yet: under Wine, on a busy machine, one law in seventy-two was seen to fail, and it is not known why.
-#![cfg(not(windows))]
 
 use crust_core::conformance::transport::Subject;
 use crust_utp::UtpTransport;
