@@ -172,7 +172,7 @@ async fn search(inner: &Inner, peer: PeerId) -> Result<VecDeque<Addr>, ConnectEr
     Ok(addrs.into())
 }
 
-/// Tries one address after the other, each [`Timeouts::stagger`](crate::Timeouts) after the one before or at once when
+/// Tries one address after the other, and at last the one that is implied, each [`Timeouts::stagger`](crate::Timeouts) after the one before or at once when
 /// that failed (RFC 8305 §5), and addresses that are heard of meanwhile. The first session ends the rest. What nobody
 /// asked for goes on at [`ADDRS_AT_ONCE`] at most.
 async fn race(
@@ -211,7 +211,11 @@ async fn race(
                     failed.push(attempt);
                 }
             },
-            () = rt::sleep(wait).fuse() => {}
+            () = rt::sleep(wait).fuse() => {
+                if !running.is_empty() && let Some(addr) = ways.take_implied() {
+                    running.push(try_addr(inner, addr, opening));
+                }
+            }
         }
         if running.is_empty() && ways.is_empty() {
             return Err(ConnectError::Failed {

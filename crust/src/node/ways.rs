@@ -14,6 +14,8 @@ pub(crate) struct Ways {
     seen: Vec<Addr>,
     /// Where this node is itself; no peer is there, whatever others say.
     own: Vec<Addr>,
+    /// The same place by uTP, where TCP alone was named.
+    implied: Option<Addr>,
 }
 
 impl Ways {
@@ -35,6 +37,7 @@ impl Ways {
             waiting: VecDeque::new(),
             seen: Vec::new(),
             own,
+            implied: implied(inner, &known),
         };
         for addr in by_turns(known) {
             if ways.is_new(&addr) {
@@ -51,6 +54,13 @@ impl Ways {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Another way to the one place that was named, once that has not answered for a while: nodes have both transports at one
+    /// port where they can, and a network may carry only one.
+    pub(crate) fn take_implied(&mut self) -> Option<Addr> {
+        let implied = self.implied.take().filter(|_| self.waiting.is_empty())?;
+        self.is_new(&implied).then_some(implied)
     }
 
     /// Takes what was heard since: it comes first, for the peer may have moved.
@@ -70,6 +80,17 @@ impl Ways {
             self.seen.push(addr.clone());
         }
         is_new
+    }
+}
+
+fn implied(inner: &Inner, known: &VecDeque<Addr>) -> Option<Addr> {
+    let speaks_utp = inner
+        .transports
+        .iter()
+        .any(|transport| transport.schemes().contains(&"utp"));
+    match known.iter().collect::<Vec<_>>()[..] {
+        [addr] if addr.scheme() == "tcp" && speaks_utp => Some(addr.with_scheme("utp")),
+        _ => None,
     }
 }
 

@@ -247,6 +247,21 @@ impl Host {
         );
     }
 
+    /// Lets no packet of this protocol in or out, without a word.
+    pub(crate) fn block(&self, protocol: &str) {
+        let pid = self.pid().to_string();
+        let chains = [("input", "iif"), ("output", "oif")].map(|(hook, interface)| {
+            format!(
+                "add chain inet block {hook} {{ type filter hook {hook} priority 0; }}\n\
+                 add rule inet block {hook} {interface} != lo meta l4proto {protocol} drop\n"
+            )
+        });
+        let rules = format!("add table inet block\n{}", chains.concat());
+        let mut nft = Command::new("nsenter");
+        nft.args(["--net", "--target", &pid, "nft", "--file", "-"]);
+        feed(&mut nft, &rules);
+    }
+
     /// Seconds of processor time that the node took so far, and its memory in bytes.
     pub(crate) fn usage(&self) -> (f64, u64) {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
@@ -348,11 +363,12 @@ fn ip(lines: &str) {
 }
 
 fn batch(command: &mut Command, lines: &str) {
-    let mut child = command
-        .args(["-batch", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    feed(command.args(["-batch", "-"]), lines);
+}
+
+/// Runs a command with these lines as its input.
+fn feed(command: &mut Command, lines: &str) {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child
         .stdin
         .take()

@@ -51,4 +51,42 @@ fn session_goes_on_where_the_path_becomes_narrower() {
     );
 }
 
+/// A node that others are told of by its address for TCP, and one that is told, whose network lets no `protocol` through.
+/// Gives the time until they had a session.
+fn meet_without(lab: &mut Lab, protocol: &str) -> Duration {
+    let args = |rest: String| ["keep=1..16".into(), rest];
+    let there = lab.host(&args(format!("port={PORT}")));
+    let here = lab.host(&args(format!("contact={}", lab.addr(1, PORT))));
+    here.block(protocol);
+    let mut hosts = [there, here];
+    hosts.iter_mut().for_each(Host::go);
+    hosts.iter_mut().for_each(Host::started);
+    let met = within(Duration::from_secs(2), "a session", || {
+        hosts.iter_mut().all(|host| host.count("sessions") == 1)
+    });
+    hosts[1].say("push 8");
+    within(Duration::from_secs(10), "8 MiB", || {
+        got(&mut hosts[0]) == 8 << 20
+    });
+    met
+}
+
+#[test]
+fn network_that_blocks_tcp_is_crossed_within_two_seconds() {
+    const TEST: &str = "utp::network_that_blocks_tcp_is_crossed_within_two_seconds";
+    Lab::run(TEST, Wiring::Routed, |lab| {
+        let met = meet_without(lab, "tcp");
+        eprintln!("met over uTP after {met:.1?}, TCP blocked");
+    });
+}
+
+#[test]
+fn network_that_blocks_udp_loses_nothing() {
+    const TEST: &str = "utp::network_that_blocks_udp_loses_nothing";
+    Lab::run(TEST, Wiring::Routed, |lab| {
+        let met = meet_without(lab, "udp");
+        eprintln!("met over TCP after {met:.1?}, UDP blocked");
+    });
+}
+
 const PORT: u16 = 4_000;
