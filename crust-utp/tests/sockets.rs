@@ -193,3 +193,77 @@ fn nobody_else_changes_where_one_is_that_was_met() {
         talk(&mut one, &mut other).await;
     });
 }
+
+#[test]
+fn ten_thousand_streams_on_one_port_are_idle_and_then_speak() {
+    rt::block_on(async {
+        let (here, there) = (bind(), bind());
+        let addr = there.local_addr();
+        let mut streams = Vec::new();
+        while streams.len() < 10_000 {
+            let dials = futures::future::join_all((0..100).map(|_| here.connect(addr)));
+            let accepts = async {
+                let mut accepted = Vec::new();
+                while accepted.len() < 100 {
+                    accepted.push(there.accept().await.0);
+                }
+                accepted
+            };
+            let (dialed, accepted) = rt::timeout(Duration::from_secs(30), join(dials, accepts))
+                .await
+                .unwrap();
+            streams.extend(dialed.into_iter().map(Result::unwrap).zip(accepted));
+        }
+        // Those that were dialed together are not accepted in that order: each says which it is.
+        for (number, (dialed, _)) in streams.iter_mut().enumerate() {
+            let number = u32::try_from(number).unwrap();
+            dialed.write_all(&number.to_be_bytes()).await.unwrap();
+        }
+        let mut heard = Vec::new();
+        for (_, accepted) in &mut streams {
+            let mut number = [0; 4];
+            let read = accepted.read_exact(&mut number);
+            rt::timeout(Duration::from_secs(30), read)
+                .await
+                .unwrap()
+                .unwrap();
+            heard.push(u32::from_be_bytes(number));
+        }
+        heard.sort_unstable();
+        assert!((0..10_000).eq(heard));
+    });
+}
+
+#[test]
+fn slow_reader_holds_its_window_and_slows_no_other() {
+    run(async {
+        let (here, there) = (bind(), bind());
+        let addr = there.local_addr();
+        let (slow, (held, _)) = join(here.connect(addr), there.accept()).await;
+        let mut slow = slow.unwrap();
+        let (quick, (mut reader, _)) = join(here.connect(addr), there.accept()).await;
+        let mut quick = quick.unwrap();
+        // Nobody reads: as much goes out as the window and what the sender keeps.
+        let taken = async {
+            let (mut taken, chunk) = (0, vec![0; 65_536]);
+            loop {
+                let write = rt::timeout(Duration::from_millis(500), slow.write(&chunk));
+                match write.await {
+                    Ok(len) => taken += len.unwrap(),
+                    Err(_) => return taken,
+                }
+            }
+        };
+        let other = async {
+            let (mut rounds, mut word) = (0, [0; 4]);
+            while rounds < 1_000 {
+                quick.write_all(b"word").await.unwrap();
+                reader.read_exact(&mut word).await.unwrap();
+                rounds += 1;
+            }
+        };
+        let (taken, ()) = join(taken, other).await;
+        assert!(taken <= (16 + 33) << 20, "{taken} bytes were taken");
+        drop(held);
+    });
+}
