@@ -201,7 +201,6 @@ impl Endpoint {
     fn config_for(&self, remote: SocketAddr) -> Config {
         let mut config = self.config;
         if remote.ip().is_loopback() {
-            config.datagram_len = config.datagram_len.max(LOOPBACK_LEN);
             config.longest_datagram = config.longest_datagram.max(LOOPBACK_LEN);
         }
         config
@@ -338,5 +337,6 @@ const MAX_BACKLOG: usize = 1_024;
 /// A few for each core that sends.
 const MAX_SPARES: usize = 4;
 const RESETS_PER_SECOND: u32 = 100;
-/// Loopback takes as much as IP does; this much leaves room for several in a socket's buffer.
+/// Loopback takes as much as IP does; this much leaves room for several in a socket's buffer. It is found by probes as elsewhere,
+/// for the other side's buffer may be shorter, and then cuts what comes without a word.
 const LOOPBACK_LEN: usize = 16_384;

@@ -1,7 +1,11 @@
 //! Streams between two sockets on loopback. Not on Windows yet, as the laws of transports.
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    time::Duration,
+};
 
 use crust_core::rt;
 use crust_utp::{CongestionKind, UtpSocket, UtpStream};
@@ -46,6 +50,51 @@ fn bytes_come_out_as_they_went_in_both_ways_at_once() {
         let (one, other) = join(turn(here, data.clone()), turn(there, data.clone())).await;
         assert!(one == data && other == data);
     });
+}
+
+/// Carries datagrams between `there` and whoever sends to the address that it gives, in a buffer of `len` bytes, as many
+/// programs receive theirs: what is longer is cut, and nobody is told.
+fn cut_at(len: usize, there: SocketAddr) -> SocketAddr {
+    let middle = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = middle.local_addr().unwrap();
+    middle
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    std::thread::spawn(move || {
+        let (mut buf, mut here) = (vec![0; len], None);
+        while let Ok((len, from)) = middle.recv_from(&mut buf) {
+            let to = if from == there {
+                here
+            } else {
+                here = Some(from);
+                Some(there)
+            };
+            // As though it were lost on its way, where the system has no room for it.
+            let _ = to.map(|to| middle.send_to(&buf[..len], to));
+        }
+    });
+    addr
+}
+
+#[test]
+fn bytes_come_whole_though_the_other_side_cuts_long_datagrams() {
+    for len in [1_472, 1_500, 2_048, 3_000, 4_096, 8_192, 9_000] {
+        run(async {
+            let (here, there) = (bind(), bind());
+            let addr = cut_at(len, there.local_addr());
+            let (dialed, (mut accepted, _)) = join(here.connect(addr), there.accept()).await;
+            let mut dialed = dialed.unwrap();
+            let data: Vec<u8> = (0..400_000_u32).flat_map(u32::to_le_bytes).collect();
+            let write = async {
+                dialed.write_all(&data).await.unwrap();
+                dialed.close().await.unwrap();
+            };
+            let mut came = Vec::new();
+            let (_, read) = join(write, accepted.read_to_end(&mut came)).await;
+            read.unwrap();
+            assert!(came == data, "cut at {len} bytes");
+        });
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{End, Outgoing, Sender};
 use crate::{
     flight::{Sent, SentKind},
     seq_nr::SeqNr,
-    wire::{EXTENSION_HEAD_LEN, HEADER_LEN},
+    wire::HEADER_LEN,
 };
 
 impl Sender {
@@ -39,13 +39,13 @@ impl Sender {
         if !self.may_send(now, len) {
             return None;
         }
-        let (place, len) = self.buffer.take(len);
         let padding = self.padding(now, len);
-        let kind = if padding > 0 {
-            SentKind::Probe
+        let (len, kind) = if padding > 0 {
+            (PROBE_PAYLOAD, SentKind::Probe)
         } else {
-            SentKind::Data
+            (len, SentKind::Data)
         };
+        let (place, len) = self.buffer.take(len);
         let seq_nr = self.flight.push(now, place, len, kind);
         self.on_sent(now, len);
         Some(Outgoing {
@@ -90,18 +90,13 @@ impl Sender {
         })
     }
 
-    /// What makes a packet of `len` bytes a probe of the path, if one is wanted. Only a full packet becomes one.
+    /// What makes a packet a probe of the path, if one is wanted. Only where there is enough for a full one, of `len` bytes.
     fn padding(&mut self, now: Instant, len: usize) -> usize {
         if len < self.mss() {
             return 0;
         }
         let probe_len = self.mtu.poll_probe(now).unwrap_or_default();
-        let padding = probe_len.saturating_sub(HEADER_LEN + len);
-        if padding < EXTENSION_HEAD_LEN {
-            0
-        } else {
-            padding
-        }
+        probe_len.saturating_sub(HEADER_LEN + PROBE_PAYLOAD)
     }
 
     fn again(&self, seq_nr: SeqNr, sent: &Sent) -> Outgoing {
@@ -131,5 +126,9 @@ impl Sender {
     }
 }
 
+/// Bytes of the stream in a probe. Programs receive into a buffer of some length, and many are not told where a datagram was
+/// cut: that of libtorrent has 1,500 bytes. Cut short, a probe with so little behind its padding is no packet,
+/// and counts as lost; with more it would pass for a shorter one, and the stream have a hole.
+const PROBE_PAYLOAD: usize = 1;
 /// Bytes sent to ask whether there is room now (RFC 9293 §3.8.6.1).
 const PERSIST_LEN: usize = 1;
