@@ -123,8 +123,6 @@ pub(crate) enum PacketError {
     Extension,
     #[error("the kind is unknown")]
     Kind,
-    #[error("a selective acknowledgement has no whole words")]
-    Sack,
     #[error("it is shorter than a header")]
     Short,
     #[error("the version is not 1")]
@@ -148,7 +146,7 @@ fn extensions(mut kind: u8, mut rest: &[u8]) -> Result<(Option<Sack<'_>>, &[u8])
             .split_at_checked(usize::from(*len))
             .ok_or(PacketError::Extension)?;
         if kind == SELECTIVE_ACK {
-            sack = Some(Sack::new(body).ok_or(PacketError::Sack)?);
+            sack = Sack::new(body);
         }
         (kind, rest) = (*next, after);
     }

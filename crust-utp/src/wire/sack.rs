@@ -5,9 +5,9 @@
 pub(crate) struct Sack<'a>(&'a [u8]);
 
 impl<'a> Sack<'a> {
-    /// Takes whole words of four bytes, one at least (BEP 29).
+    /// Takes any bytes, one at least. BEP 29 has whole words of four bytes, and libtorrent sends what it needs.
     pub(crate) const fn new(mask: &'a [u8]) -> Option<Self> {
-        if mask.is_empty() || !mask.len().is_multiple_of(WORD_LEN) {
+        if mask.is_empty() {
             return None;
         }
         Some(Self(mask))
@@ -19,9 +19,10 @@ impl<'a> Sack<'a> {
 
     /// The numbers of the bits that are set, each counted from the packet after the next.
     pub(crate) fn set_bits(self) -> impl Iterator<Item = u16> + use<'a> {
-        let words = self.0.chunks_exact(WORD_LEN).enumerate();
-        words.flat_map(|(index, word)| {
-            let word: [u8; WORD_LEN] = word.try_into().unwrap_or_default();
+        let words = self.0.chunks(WORD_LEN).enumerate();
+        words.flat_map(|(index, bytes)| {
+            let mut word = [0; WORD_LEN];
+            word[..bytes.len()].copy_from_slice(bytes);
             let first = u16::try_from(index)
                 .unwrap_or(u16::MAX)
                 .saturating_mul(WORD_BITS);
@@ -63,10 +64,13 @@ mod tests {
     }
 
     #[test]
-    fn masks_have_whole_words() {
-        for len in [0, 1, 3, 5, 255] {
-            assert_eq!(Sack::new(&vec![0; len]), None);
+    fn masks_of_any_length_are_read() {
+        for len in 1..=255_u8 {
+            let mask = vec![0x80; len.into()];
+            let bits = Sack::new(&mask).unwrap().set_bits();
+            let expected = (1..=u16::from(len)).map(|bytes| bytes * 8 - 1);
+            assert!(bits.eq(expected), "{len}");
         }
-        assert!(Sack::new(&[0; MAX_MASK_LEN]).is_some());
+        assert_eq!(Sack::new(&[]), None);
     }
 }
