@@ -125,6 +125,7 @@ impl Connection {
                     self.acks.demand();
                     self.abort_if_forgotten(now);
                 }
+                self.news.is_writable |= self.is_fin_unheard();
             }
             State::Lingering { until } if *until <= now => self.end(EndReason::Closed),
             State::Lingering { .. } | State::Resetting | State::Ended(_) => {}
@@ -224,9 +225,9 @@ impl Connection {
         self.receiver.is_finished()
     }
 
-    /// Whether everything written, and the end of it where that is wanted, has arrived.
+    /// Whether everything written, and the end of it where that is wanted, has arrived, or may be held to have.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.sender.is_flushed()
+        self.sender.is_flushed() || self.is_fin_unheard()
     }
 
     pub(crate) const fn sender(&self) -> &Sender {
@@ -284,6 +285,12 @@ impl Connection {
         self.state = State::Lingering {
             until: now + LINGER,
         };
+    }
+
+    /// Both sides have everything, and ours alone hears nothing about its end. libtorrent is gone when its own end has arrived, and
+    /// says nothing more. The FIN is sent on, but nobody needs to wait for that.
+    fn is_fin_unheard(&self) -> bool {
+        self.receiver.is_finished() && self.sender.is_fin_unheard()
     }
 
     /// The other side is gone. Where both had everything, and only the word that our end has come was still on its way,

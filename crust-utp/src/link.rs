@@ -205,8 +205,11 @@ impl Link {
         if state.connection.is_flushed() {
             return Poll::Ready(Ok(()));
         }
-        if let Status::Ended(reason) = state.status {
-            return Poll::Ready(Err(reason));
+        match state.status {
+            // The other side had everything and has ended too: it is only gone sooner.
+            Status::Ended(EndReason::Closed) => return Poll::Ready(Ok(())),
+            Status::Ended(reason) => return Poll::Ready(Err(reason)),
+            Status::Connecting | Status::Connected => {}
         }
         state.waiting.write = Some(cx.waker().clone());
         Poll::Pending
@@ -253,7 +256,7 @@ impl State {
                 None => break,
             }
         }
-        if self.connection.sender().has_ended() || self.connection.ended().is_some() {
+        if self.connection.is_flushed() || self.connection.ended().is_some() {
             after._owner = self.owner.take();
         }
         let lingers = self.connection.is_lingering();

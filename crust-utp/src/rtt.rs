@@ -48,6 +48,11 @@ impl Rtt {
         self.backoff = self.backoff.saturating_add(1);
     }
 
+    /// How many times in a row waiting was in vain.
+    pub(crate) const fn backoff(&self) -> u32 {
+        self.backoff
+    }
+
     /// Smoothed; a guess before there was a sample.
     pub(crate) fn srtt(&self) -> Duration {
         self.smoothed.map_or(UNKNOWN, |(srtt, _)| srtt)

@@ -225,6 +225,11 @@ impl Sender {
         self.buffer.len() == 0 && self.end == End::Sent
     }
 
+    /// Whether that has been so for some time.
+    pub(crate) fn is_fin_unheard(&self) -> bool {
+        self.lacks_fin_alone() && self.rtt.backoff() >= FIN_TIMEOUTS
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.end == End::Arrived
     }
@@ -309,6 +314,8 @@ impl Sender {
     }
 }
 
+/// Three and a half seconds at least, in which a FIN is sent five times.
+const FIN_TIMEOUTS: u32 = 3;
 /// Written bytes that are kept at least, and at most: what is in flight and as much again.
 const LEAST_BUFFERED: usize = 256 * 1024;
 const MOST_BUFFERED: usize = 32 * 1024 * 1024;

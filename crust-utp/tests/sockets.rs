@@ -4,6 +4,10 @@
 use std::{
     io,
     net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,25 +56,27 @@ fn bytes_come_out_as_they_went_in_both_ways_at_once() {
     });
 }
 
-/// Carries datagrams between `there` and whoever sends to the address that it gives, in a buffer of `len` bytes, as many
-/// programs receive theirs: what is longer is cut, and nobody is told.
-fn cut_at(len: usize, there: SocketAddr) -> SocketAddr {
+/// Carries datagrams between `there` and whoever sends to the address that it gives, as a program with a buffer of `len` bytes
+/// does: what is longer is cut, and nobody is told. Nothing comes through any more once it `is_black`.
+fn through(there: SocketAddr, len: usize, is_black: Arc<AtomicBool>) -> SocketAddr {
     let middle = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = middle.local_addr().unwrap();
     middle
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
     std::thread::spawn(move || {
-        let (mut buf, mut here) = (vec![0; len], None);
-        while let Ok((len, from)) = middle.recv_from(&mut buf) {
+        let (mut buf, mut here) = (vec![0; 65_536], None);
+        while let Ok((whole, from)) = middle.recv_from(&mut buf) {
             let to = if from == there {
                 here
             } else {
                 here = Some(from);
                 Some(there)
             };
-            // As though it were lost on its way, where the system has no room for it.
-            let _ = to.map(|to| middle.send_to(&buf[..len], to));
+            if !is_black.load(Ordering::SeqCst) {
+                // As though it were lost on its way, where the system has no room for it.
+                let _ = to.map(|to| middle.send_to(&buf[..whole.min(len)], to));
+            }
         }
     });
     addr
@@ -81,7 +87,7 @@ fn bytes_come_whole_though_the_other_side_cuts_long_datagrams() {
     for len in [1_472, 1_500, 2_048, 3_000, 4_096, 8_192, 9_000] {
         run(async {
             let (here, there) = (bind(), bind());
-            let addr = cut_at(len, there.local_addr());
+            let addr = through(there.local_addr(), len, Arc::default());
             let (dialed, (mut accepted, _)) = join(here.connect(addr), there.accept()).await;
             let mut dialed = dialed.unwrap();
             let data: Vec<u8> = (0..400_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -95,6 +101,22 @@ fn bytes_come_whole_though_the_other_side_cuts_long_datagrams() {
             assert!(came == data, "cut at {len} bytes");
         });
     }
+}
+
+#[test]
+fn end_is_not_waited_for_long_where_the_other_side_has_ended_and_gone() {
+    run(async {
+        let (here, there) = (bind(), bind());
+        let is_black = Arc::new(AtomicBool::new(false));
+        let addr = through(there.local_addr(), 2_000, is_black.clone());
+        let (dialed, (mut accepted, _)) = join(here.connect(addr), there.accept()).await;
+        let mut dialed = dialed.unwrap();
+        accepted.close().await.unwrap();
+        assert_eq!(dialed.read(&mut [0; 8]).await.unwrap(), 0);
+        is_black.store(true, Ordering::SeqCst);
+        let closed = rt::timeout(Duration::from_secs(10), dialed.close()).await;
+        closed.unwrap().unwrap();
+    });
 }
 
 #[test]
