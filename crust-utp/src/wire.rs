@@ -56,7 +56,7 @@ impl Header {
         let first = match (extensions.sack, extensions.padding) {
             (Some(_), _) => SELECTIVE_ACK,
             (None, 0) => END,
-            (None, _) => PADDING,
+            (None, padding) => padding_kind(padding),
         };
         out.extend([self.kind as u8 * 16 + VERSION, first]);
         out.extend(self.conn_id.to_be_bytes());
@@ -67,8 +67,10 @@ impl Header {
         out.extend(self.ack_nr.0.to_be_bytes());
         if let Some(sack) = extensions.sack {
             let mask = sack.bytes();
-            let next = if extensions.padding > 0 { PADDING } else { END };
-            out.extend([next, u8::try_from(mask.len()).unwrap_or(u8::MAX)]);
+            out.extend([
+                padding_kind(extensions.padding),
+                u8::try_from(mask.len()).unwrap_or(u8::MAX),
+            ]);
             out.extend(mask);
         }
         pad(extensions.padding, out);
@@ -153,8 +155,24 @@ fn extensions(mut kind: u8, mut rest: &[u8]) -> Result<(Option<Sack<'_>>, &[u8])
     Ok((sack, rest))
 }
 
+/// The kind of the first extension of so much padding.
+const fn padding_kind(bytes: usize) -> u8 {
+    match bytes {
+        0 => END,
+        1..LEAST_WITH_BITS => PADDING,
+        _ => EXTENSION_BITS,
+    }
+}
+
 /// Writes `bytes` of padding: extensions of two bytes at least, each of which names the kind of the next.
 fn pad(mut bytes: usize, out: &mut Vec<u8>) {
+    if padding_kind(bytes) == EXTENSION_BITS {
+        for next in [EXTENSION_BITS, PADDING] {
+            out.extend([next, BITS_LEN]);
+            out.extend([0; BITS_LEN as usize]);
+            bytes -= EXTENSION_HEAD_LEN + usize::from(BITS_LEN);
+        }
+    }
     while bytes > 0 {
         let most = EXTENSION_HEAD_LEN + usize::from(u8::MAX);
         // The last must not be left with a single byte.
@@ -187,8 +205,15 @@ const VERSION: u8 = 1;
 /// Kinds of extensions.
 const END: u8 = 0;
 const SELECTIVE_ACK: u8 = 1;
-/// Unknown to everybody, and so skipped by everybody.
+/// What the other side can do; all bits are zero.
+const EXTENSION_BITS: u8 = 2;
+/// Unknown to everybody, and so skipped by everybody; but neither as the first extension, for which libutp looks, nor as the
+/// second, for which Wireshark does: they take such a packet for none.
 const PADDING: u8 = 0x70;
+/// libutp takes no other length.
+const BITS_LEN: u8 = 8;
+/// Bytes of padding that leave something to follow the bits.
+const LEAST_WITH_BITS: usize = 2 * (EXTENSION_HEAD_LEN + BITS_LEN as usize) + EXTENSION_HEAD_LEN;
 
 #[cfg(test)]
 mod tests {
@@ -255,6 +280,19 @@ mod tests {
             let bytes = written(extensions, b"payload");
             assert_eq!(bytes.len(), HEADER_LEN + padding + 7);
             assert_eq!(Packet::decode(&bytes).unwrap().payload, b"payload");
+        }
+    }
+
+    #[test]
+    fn first_extensions_of_a_padded_packet_are_known_to_everybody() {
+        for padding in [22, 300, 8_000] {
+            let extensions = Extensions {
+                sack: None,
+                padding,
+            };
+            let bytes = written(extensions, b"");
+            let heads = [bytes[1], bytes[20], bytes[21], bytes[31]];
+            assert_eq!(heads, [2, 2, 8, 8]);
         }
     }
 
