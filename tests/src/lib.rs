@@ -5,6 +5,7 @@ mod frames;
 mod from;
 mod hostile;
 mod link;
+mod namespace;
 mod net;
 mod tell;
 mod wait;
@@ -15,6 +16,7 @@ pub use self::{
     from::{TcpFrom, builder_from, dial_from},
     hostile::{Hostile, identity_above, identity_below},
     link::{Link, LinkTransport},
+    namespace::{Tool, in_namespace},
     net::{Net, Pair, addr, contact, start, two_identities},
     tell::{all_events, events, tell},
     wait::{connected, disconnected, event, eventually, message_text, next_message, run, soon},

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crust_tests::in_namespace;
+
 /// How hosts are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wiring {
@@ -28,30 +30,11 @@ pub(crate) struct Lab {
 impl Lab {
     /// Runs `body` in a network namespace of its own, or says why not.
     pub(crate) fn run(test: &str, wiring: Wiring, body: impl FnOnce(&mut Self)) {
-        if env::var_os(INSIDE).is_some() {
-            return body(&mut Self::new(wiring));
-        }
-        let possible = unshare("command -v ip nsenter && ip link set lo up").output();
-        if !possible.is_ok_and(|output| output.status.success()) {
-            eprintln!("{test}: skipped: it needs network namespaces (root), and `ip` of iproute2");
-            assert!(
-                env::var_os("NETLAB_REQUIRED").is_none(),
-                "NETLAB_REQUIRED is set"
-            );
-            return;
-        }
-        let again = format!("ip link set lo up && exec \"$0\" --exact {test} --nocapture");
-        let status = unshare(&again)
-            .arg(env::current_exe().unwrap())
-            .env(INSIDE, "1")
-            .status();
-        assert!(status.unwrap().success(), "{test} failed in its namespace");
+        let nsenter = ("command -v nsenter", "`nsenter` of util-linux");
+        in_namespace(test, &[nsenter], || body(&mut Self::new(wiring)));
     }
 
     fn new(wiring: Wiring) -> Self {
-        let links = fs::read_to_string("/proc/self/net/dev").unwrap();
-        let links: Vec<_> = links.lines().skip(2).collect();
-        assert!(links.len() <= 1, "the lab has a way out: {links:?}");
         match wiring {
             Wiring::Lan => ip("link add lan0 type bridge\nlink set lan0 up"),
             Wiring::Routed => fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap(),
@@ -378,14 +361,6 @@ fn feed(command: &mut Command, lines: &str) {
     assert!(child.wait().unwrap().success(), "{lines}");
 }
 
-fn unshare(script: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--net", "sh", "-c", script]);
-    command
-}
-
-/// Set where a test runs in its lab.
-const INSIDE: &str = "CRUST_LAB";
 /// Where Debian has it; the loader knows what `$LIB` is.
 const FAKETIME: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
 /// A node under load answers later than at once.
