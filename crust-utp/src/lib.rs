@@ -49,7 +49,14 @@
 //! # What it does not do yet
 //!
 //! Packets that are too long for a path that has become narrower go in fragments on Linux and Android alone, and over IPv4
-//! alone are fragments of the right length made on the way; elsewhere such a connection ends. It has not been tried with other implementations yet. ECN marks are not set.
+//! alone are fragments of the right length made on the way; elsewhere such a connection ends. ECN marks are not set.
+//!
+//! # With other implementations
+//!
+//! Tests move files to and from libtorrent and librqbit-utp, over paths that lose packets too, and Wireshark's dissector reads what
+//! is sent. Two things to know: a stream is accepted when the side that dialed has sent something, as in BEP 29, and others than
+//! this one send nothing until their application does, so it must speak first. And neither of the two goes on with a stream that
+//! one side has ended; half-close is for Crust on both sides.
 //!
 //! # How it is built
 //!
