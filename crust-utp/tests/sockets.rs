@@ -1,4 +1,4 @@
-//! Streams between two sockets on loopback. Not on Windows yet, as the laws of transports.
+//! Streams between two sockets on loopback.
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 use std::{
