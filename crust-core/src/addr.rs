@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, str::FromStr, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-use crate::PeerId;
+use crate::{PeerId, host_port::canonical};
 
 /// An address of one transport: `scheme://body`.
 ///
@@ -19,13 +19,13 @@ impl Addr {
     /// Bytes of the longest address.
     pub const MAX_LEN: usize = 256;
 
-    /// Puts a scheme before a socket address.
+    /// Puts a scheme before a socket address. One of the IPv4-mapped kind becomes IPv4 (RFC 4291 §2.5.5.2).
     ///
     /// # Panics
     ///
     /// When `scheme` is not a scheme; it is the caller's own constant.
     pub fn from_socket_addr(scheme: &str, addr: SocketAddr) -> Self {
-        let text = format!("{scheme}://{addr}");
+        let text = format!("{scheme}://{}", canonical(addr));
         text.parse()
             .expect("the scheme is lower-case letters and digits")
     }

@@ -44,6 +44,7 @@ mod control;
 mod datagram_sealer;
 mod discovery;
 mod frame;
+mod host_port;
 mod listener;
 mod live_port;
 mod peer_id;
@@ -68,6 +69,7 @@ pub use self::{
     datagram_sealer::DatagramSealer,
     discovery::{Announcement, DialOutcome, Discovery, DiscoveryError, FoundPeer, FoundPeers},
     frame::{FrameCodec, FrameError},
+    host_port::HostPort,
     listener::{Incoming, Listener},
     live_port::listen_live,
     peer_id::{PeerId, PeerIdError},

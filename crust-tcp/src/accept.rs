@@ -11,7 +11,7 @@ use crust_core::{Addr, Connection, Incoming, TransportError};
 use crate::{
     options::{ACCEPTED_INHERIT, StreamOptions},
     stream::Stream,
-    target::to_addr,
+    transport::SCHEME,
 };
 
 /// A listening socket and what its connections get.
@@ -32,7 +32,7 @@ impl Acceptor {
     ) -> Self {
         Self {
             socket,
-            local: to_addr(bound),
+            local: Addr::from_socket_addr(SCHEME, bound),
             wildcard: bound.ip().is_unspecified(),
             options,
         }
@@ -49,7 +49,10 @@ impl Acceptor {
     }
 
     fn incoming(&self, stream: TcpStream, remote: SocketAddr) -> Incoming {
-        let (local, remote) = (self.local_addr_of(&stream), to_addr(remote));
+        let (local, remote) = (
+            self.local_addr_of(&stream),
+            Addr::from_socket_addr(SCHEME, remote),
+        );
         let (options, ends) = (self.options, (local.clone(), remote.clone()));
         Incoming::new(
             local,
@@ -61,7 +64,10 @@ impl Acceptor {
     /// A dialer that is gone again may have no address any more; the listener's then stands for it.
     fn local_addr_of(&self, stream: &TcpStream) -> Addr {
         let own = self.wildcard.then(|| stream.local_addr().ok()).flatten();
-        own.map_or_else(|| self.local.clone(), to_addr)
+        own.map_or_else(
+            || self.local.clone(),
+            |own| Addr::from_socket_addr(SCHEME, own),
+        )
     }
 }
 

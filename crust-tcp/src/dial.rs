@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_io::Async;
-use crust_core::{Addr, Connection, DialOpts, TransportError};
+use crust_core::{Addr, Connection, DialOpts, HostPort, TransportError};
 use rustix::io::Errno;
 use socket2::Socket;
 use tracing::debug;
@@ -16,7 +16,7 @@ use crate::{
     options::{StreamOptions, join_port, new_socket},
     race::{STAGGER, interleave, race},
     stream::Stream,
-    target::{Target, to_addr},
+    transport::SCHEME,
 };
 
 /// What all attempts of one dial share.
@@ -44,7 +44,7 @@ impl<'a> Dial<'a> {
         let from = match &opts.from {
             Some(addr) => Some(LocalEnd {
                 addr,
-                ip: Target::parse_local(addr)?,
+                ip: HostPort::parse_local(SCHEME, addr)?,
             }),
             None => None,
         };
@@ -84,8 +84,8 @@ impl<'a> Dial<'a> {
         let (stream, local) = connected.map_err(|error| self.failed(error))?;
         Ok(Connection::new(
             Stream(stream),
-            to_addr(local),
-            to_addr(remote),
+            Addr::from_socket_addr(SCHEME, local),
+            Addr::from_socket_addr(SCHEME, remote),
         ))
     }
 

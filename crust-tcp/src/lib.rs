@@ -66,7 +66,6 @@ mod listen;
 mod options;
 mod race;
 mod stream;
-mod target;
 mod transport;
 
 pub use self::transport::TcpTransport;

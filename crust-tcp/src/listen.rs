@@ -14,7 +14,7 @@ use crate::{
     accept::Acceptor,
     failure::is_missing,
     options::{StreamOptions, new_socket, open_port_to_dials, reclaim_port},
-    target::to_addr,
+    transport::SCHEME,
 };
 
 /// How to listen.
@@ -61,7 +61,7 @@ fn listen_on(addr: SocketAddr, options: ListenOptions) -> io::Result<Listener> {
     let bound = socket.get_ref().local_addr()?;
     let acceptor = Acceptor::new(socket, bound, options.stream);
     Ok(Listener::from_accept(
-        to_addr(bound),
+        Addr::from_socket_addr(SCHEME, bound),
         acceptor,
         Acceptor::accept,
     ))

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crust_core::{Addr, Connection, DialOpts, Listener, Transport, TransportError, async_trait};
+use crust_core::{
+    Addr, Connection, DialOpts, HostPort, Listener, Transport, TransportError, async_trait,
+};
 
 use crate::{
     dial::Dial,
     listen::{self, ListenOptions},
     options::StreamOptions,
-    target::{SCHEME, Target},
 };
 
 /// TCP over IPv4 and IPv6, for addresses `tcp://IP:PORT` and `tcp://NAME:PORT`.
@@ -67,13 +68,13 @@ impl Transport for TcpTransport {
     }
 
     async fn dial(&self, addr: &Addr, opts: &DialOpts) -> Result<Connection, TransportError> {
-        let target = Target::parse_remote(addr)?;
+        let target = HostPort::parse_remote(SCHEME, addr)?;
         let dial = Dial::new(addr, opts, self.stream_options())?;
         dial.any_of(target.resolve(addr).await?).await
     }
 
     async fn listen(&self, addr: &Addr) -> Result<Listener, TransportError> {
-        let candidates = Target::parse(addr)?.resolve(addr).await?;
+        let candidates = HostPort::parse(SCHEME, addr)?.resolve(addr).await?;
         let options = ListenOptions {
             backlog: self.backlog,
             stream: self.stream_options(),
@@ -82,6 +83,8 @@ impl Transport for TcpTransport {
     }
 }
 
+/// The one scheme of this transport.
+pub(crate) const SCHEME: &str = "tcp";
 /// More than any system's own limit by default, which then decides; a burst of dialers must not meet a full queue.
 const DEFAULT_BACKLOG: u16 = 4096;
 /// Home routers forget a TCP mapping after minutes at worst (RFC 5382 §5 asks for 2 h 4 min); one packet in 30 s is cheap.

@@ -3,12 +3,13 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    net::{SocketAddr, ToSocketAddrs, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     sync::{Arc, Mutex, Weak},
 };
 
 use crust_core::{
-    Addr, Connection, DialOpts, Incoming, Listener, Transport, TransportError, async_trait, rt,
+    Addr, Connection, DialOpts, HostPort, Incoming, Listener, Transport, TransportError,
+    async_trait,
     udp::{BindError, UdpStats},
 };
 
@@ -86,13 +87,9 @@ impl Transport for UtpTransport {
     }
 
     async fn dial(&self, addr: &Addr, opts: &DialOpts) -> Result<Connection, TransportError> {
-        let remotes = resolve(addr).await?;
+        let remotes = HostPort::parse_remote(SCHEME, addr)?.resolve(addr).await?;
         let socket = match &opts.from {
-            Some(from) => {
-                let local = resolve(from).await?;
-                let local = *local.first().ok_or_else(|| unresolved(from))?;
-                self.socket(local)
-            }
+            Some(from) => self.socket(HostPort::parse_local(SCHEME, from)?),
             None => self.any_socket(),
         };
         let socket = socket.map_err(|error| bind_error(addr, error))?;
@@ -107,7 +104,7 @@ impl Transport for UtpTransport {
     }
 
     async fn listen(&self, addr: &Addr) -> Result<Listener, TransportError> {
-        let local = resolve(addr).await?;
+        let local = HostPort::parse(SCHEME, addr)?.resolve(addr).await?;
         let local = *local.first().ok_or_else(|| unresolved(addr))?;
         let socket = self
             .socket(local)
@@ -168,27 +165,6 @@ fn local_addr(bound: SocketAddr, remote: SocketAddr) -> SocketAddr {
         socket.local_addr()
     });
     asked.map_or(bound, |asked| SocketAddr::new(asked.ip(), bound.port()))
-}
-
-async fn resolve(addr: &Addr) -> Result<Vec<SocketAddr>, TransportError> {
-    if addr.scheme() != SCHEME {
-        return Err(TransportError::Unsupported { addr: addr.clone() });
-    }
-    if let Some(known) = addr.socket_addr() {
-        return Ok(vec![canonical(known)]);
-    }
-    let body = addr.body().to_owned();
-    let found = rt::unblock(move || body.to_socket_addrs().map(Iterator::collect::<Vec<_>>)).await;
-    let found = found.unwrap_or_else(|cancelled| Err(io::Error::other(cancelled)));
-    let found = found.map_err(|error| TransportError::from_io(addr, error))?;
-    Ok(found.into_iter().map(canonical).collect())
-}
-
-fn canonical(addr: SocketAddr) -> SocketAddr {
-    match addr.ip().to_canonical() {
-        ip @ std::net::IpAddr::V4(_) => SocketAddr::new(ip, addr.port()),
-        std::net::IpAddr::V6(_) => addr,
-    }
 }
 
 fn unresolved(addr: &Addr) -> TransportError {

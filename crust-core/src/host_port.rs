@@ -1,33 +1,46 @@
-//! What stands behind `tcp://`: an IP address and port, or a name to resolve.
+//! The body of addresses of the internet: an IP address and port, or a name to resolve.
 
 use std::{
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs},
 };
 
-use crust_core::{Addr, TransportError, rt};
+use crate::{Addr, TransportError, rt};
 
-/// The body of an address, read.
+/// The body of an address as `IP:PORT` or `NAME:PORT`, for transports that reach hosts of the internet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
+pub enum HostPort {
     /// An IP address; one of the IPv4-mapped kind has become IPv4.
     Ip(SocketAddr),
     /// A name, or an IPv6 address with the name of an interface, for the system to resolve.
-    Name { host: String, port: u16 },
+    Name {
+        /// What is resolved.
+        host: String,
+        /// The port that comes with it.
+        port: u16,
+    },
 }
 
-impl Target {
-    /// Reads `addr`.
-    pub(crate) fn parse(addr: &Addr) -> Result<Self, TransportError> {
-        if addr.scheme() != SCHEME {
+impl HostPort {
+    /// Reads `addr`, which has this scheme. Port 0 is for listening.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Unsupported`] for another scheme, and [`TransportError::Invalid`].
+    pub fn parse(scheme: &str, addr: &Addr) -> Result<Self, TransportError> {
+        if addr.scheme() != scheme {
             return Err(TransportError::Unsupported { addr: addr.clone() });
         }
         Self::parse_body(addr.body()).ok_or_else(|| invalid(addr, "expected IP:PORT or NAME:PORT"))
     }
 
     /// Reads `addr` as something to connect to.
-    pub(crate) fn parse_remote(addr: &Addr) -> Result<Self, TransportError> {
-        let target = Self::parse(addr)?;
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HostPort::parse`], and [`TransportError::Invalid`] for port 0.
+    pub fn parse_remote(scheme: &str, addr: &Addr) -> Result<Self, TransportError> {
+        let target = Self::parse(scheme, addr)?;
         if target.port() == 0 {
             return Err(invalid(addr, "nobody can be dialed at port 0"));
         }
@@ -35,8 +48,12 @@ impl Target {
     }
 
     /// Reads `addr` as the local end to dial from.
-    pub(crate) fn parse_local(addr: &Addr) -> Result<SocketAddr, TransportError> {
-        match Self::parse(addr)? {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HostPort::parse`], and [`TransportError::Invalid`] for a name.
+    pub fn parse_local(scheme: &str, addr: &Addr) -> Result<SocketAddr, TransportError> {
+        match Self::parse(scheme, addr)? {
             Self::Ip(ip) => Ok(ip),
             Self::Name { .. } => Err(invalid(addr, "a dial starts from IP:PORT, not from a name")),
         }
@@ -44,8 +61,14 @@ impl Target {
 
     /// The IP addresses it stands for, at least one, in the system's order of preference (RFC 6724).
     ///
-    /// Cancel-safe: the system's resolver then ends unheard.
-    pub(crate) async fn resolve(self, addr: &Addr) -> Result<Vec<SocketAddr>, TransportError> {
+    /// # Errors
+    ///
+    /// [`TransportError::Name`], with `addr`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the question up; the system's resolver ends unheard.
+    pub async fn resolve(self, addr: &Addr) -> Result<Vec<SocketAddr>, TransportError> {
         let (host, port) = match self {
             Self::Ip(ip) => return Ok(vec![ip]),
             Self::Name { host, port } => (host, port),
@@ -78,7 +101,8 @@ impl Target {
         })
     }
 
-    fn port(&self) -> u16 {
+    /// The port.
+    pub fn port(&self) -> u16 {
         match self {
             Self::Ip(ip) => ip.port(),
             Self::Name { port, .. } => *port,
@@ -93,14 +117,6 @@ pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
         IpAddr::V6(_) => addr,
     }
 }
-
-/// A socket address as `tcp://…`.
-pub(crate) fn to_addr(addr: SocketAddr) -> Addr {
-    Addr::from_socket_addr(SCHEME, canonical(addr))
-}
-
-/// The one scheme of this transport.
-pub(crate) const SCHEME: &str = "tcp";
 
 fn invalid(addr: &Addr, reason: &'static str) -> TransportError {
     TransportError::Invalid {
@@ -161,18 +177,18 @@ const MAX_LABEL_LEN: usize = 63;
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Target, TransportError> {
-        Target::parse(&text.parse().unwrap())
+    fn parse(text: &str) -> Result<HostPort, TransportError> {
+        HostPort::parse("tcp", &text.parse().unwrap())
     }
 
-    fn name(host: &str, port: u16) -> Target {
+    fn name(host: &str, port: u16) -> HostPort {
         let host = host.to_owned();
-        Target::Name { host, port }
+        HostPort::Name { host, port }
     }
 
     #[test]
     fn ips_and_names_are_told_apart() {
-        let ip = |text: &str| Target::Ip(text.parse().unwrap());
+        let ip = |text: &str| HostPort::Ip(text.parse().unwrap());
         assert_eq!(parse("tcp://192.0.2.7:1").unwrap(), ip("192.0.2.7:1"));
         assert_eq!(parse("tcp://[::1]:1").unwrap(), ip("[::1]:1"));
         assert_eq!(parse("tcp://[fe80::1%3]:1").unwrap(), ip("[fe80::1%3]:1"));
@@ -188,7 +204,7 @@ mod tests {
 
     #[test]
     fn mapped_ipv4_is_ipv4() {
-        let expected = Target::Ip("192.0.2.7:1".parse().unwrap());
+        let expected = HostPort::Ip("192.0.2.7:1".parse().unwrap());
         assert_eq!(parse("tcp://[::ffff:192.0.2.7]:1").unwrap(), expected);
     }
 
@@ -241,9 +257,9 @@ mod tests {
     #[test]
     fn port_zero_is_for_listening_only() {
         let addr = "tcp://192.0.2.7:0".parse().unwrap();
-        assert!(Target::parse(&addr).is_ok());
+        assert!(HostPort::parse("tcp", &addr).is_ok());
         assert!(matches!(
-            Target::parse_remote(&addr),
+            HostPort::parse_remote("tcp", &addr),
             Err(TransportError::Invalid { .. })
         ));
     }
