@@ -68,13 +68,14 @@ pub(crate) struct After {
     pub(crate) is_over: bool,
     /// It lingers from now on.
     pub(crate) lingers: bool,
-    /// Kept until no lock is held: it may be the last to hold the socket.
-    _owner: Option<Arc<Owner>>,
+    /// The link needs the socket no more, and may be the last to hold it: it is dropped when no lock is held.
+    released: Option<Arc<Owner>>,
 }
 
 impl After {
     pub(crate) fn wake(self) -> bool {
         self.woken.into_iter().for_each(Waker::wake);
+        drop(self.released);
         self.is_over
     }
 }
@@ -257,7 +258,7 @@ impl State {
             }
         }
         if self.connection.is_flushed() || self.connection.ended().is_some() {
-            after._owner = self.owner.take();
+            after.released = self.owner.take();
         }
         let lingers = self.connection.is_lingering();
         after.lingers = lingers && !std::mem::replace(&mut self.lingers, lingers);
