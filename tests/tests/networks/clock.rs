@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use crate::lab::{Host, Lab, Wiring, has_clocks, within};
+use crate::lab::{CLOCKS, Host, Lab, Wiring, within};
 
 #[test]
 fn machine_with_a_clock_ten_years_off_meets_its_lan() {
     const TEST: &str = "clock::machine_with_a_clock_ten_years_off_meets_its_lan";
-    Lab::run(TEST, Wiring::Lan, |lab| {
-        if !has_clocks(TEST) {
-            return;
-        }
+    Lab::run_with(&[CLOCKS], TEST, Wiring::Lan, |lab| {
         let args = ["lan".into(), "gossip".into(), "keep=3..16".into()];
         let mut hosts = [
             lab.host(&args),
@@ -30,10 +27,7 @@ fn machine_with_a_clock_ten_years_off_meets_its_lan() {
 #[test]
 fn machine_with_a_clock_ten_years_off_finds_its_network_by_asking() {
     const TEST: &str = "clock::machine_with_a_clock_ten_years_off_finds_its_network_by_asking";
-    Lab::run(TEST, Wiring::Routed, |lab| {
-        if !has_clocks(TEST) {
-            return;
-        }
+    Lab::run_with(&[CLOCKS], TEST, Wiring::Routed, |lab| {
         let args = |contact: Option<String>| {
             let mut args = vec!["gossip".into(), "keep=3..16".into(), "port=4000".into()];
             args.extend(contact.map(|contact| format!("contact={contact}")));

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crust_tests::in_namespace;
+use crust_tests::{Tool, in_namespace};
 
 /// How hosts are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,19 @@ pub(crate) struct Lab {
 impl Lab {
     /// Runs `body` in a network namespace of its own, or says why not.
     pub(crate) fn run(test: &str, wiring: Wiring, body: impl FnOnce(&mut Self)) {
+        Self::run_with(&[], test, wiring, body);
+    }
+
+    /// The same for one that needs these tools too.
+    pub(crate) fn run_with(
+        tools: &[Tool<'_>],
+        test: &str,
+        wiring: Wiring,
+        body: impl FnOnce(&mut Self),
+    ) {
         let nsenter = ("command -v nsenter", "`nsenter` of util-linux");
-        in_namespace(test, &[nsenter], || body(&mut Self::new(wiring)));
+        let tools = [&[nsenter], tools].concat();
+        in_namespace(test, &tools, || body(&mut Self::new(wiring)));
     }
 
     fn new(wiring: Wiring) -> Self {
@@ -308,24 +319,6 @@ impl Drop for Windows {
     }
 }
 
-/// Whether there are clocks that are off.
-pub(crate) fn has_clocks(test: &str) -> bool {
-    let date = Command::new("date")
-        .arg("+%Y")
-        .env("LD_PRELOAD", FAKETIME)
-        .env("FAKETIME", "@2001-01-01 00:00:00")
-        .output();
-    let is_possible = date.is_ok_and(|date| date.stdout.starts_with(b"2001"));
-    if !is_possible {
-        eprintln!("{test}: skipped: it needs `faketime`");
-        assert!(
-            env::var_os("NETLAB_REQUIRED").is_none(),
-            "NETLAB_REQUIRED is set"
-        );
-    }
-    is_possible
-}
-
 /// Waits until `fact` is so, at most `limit`; gives the time it took.
 #[track_caller]
 pub(crate) fn within(limit: Duration, what: &str, mut fact: impl FnMut() -> bool) -> Duration {
@@ -361,6 +354,13 @@ fn feed(command: &mut Command, lines: &str) {
     assert!(child.wait().unwrap().success(), "{lines}");
 }
 
+/// What [`Lab::host_with_clock`] needs.
+pub(crate) const CLOCKS: Tool<'_> = (
+    "test \"$(LD_PRELOAD='/usr/$LIB/faketime/libfaketimeMT.so.1' FAKETIME='@2001-01-01 00:00:00' date +%Y)\" = 2001",
+    "`faketime`",
+);
+/// What [`Host::block`] needs.
+pub(crate) const FILTER: Tool<'_> = ("command -v nft", "`nft` of nftables");
 /// Where Debian has it; the loader knows what `$LIB` is.
 const FAKETIME: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
 /// A node under load answers later than at once.

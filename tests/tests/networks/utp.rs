@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::lab::{Host, Lab, Wiring, within};
+use crate::lab::{FILTER, Host, Lab, Wiring, within};
 
 /// Two nodes on routed links that have a session over uTP alone; the first dialed.
 fn over_utp(lab: &mut Lab) -> [Host; 2] {
@@ -74,7 +74,7 @@ fn meet_without(lab: &mut Lab, protocol: &str) -> Duration {
 #[test]
 fn network_that_blocks_tcp_is_crossed_within_two_seconds() {
     const TEST: &str = "utp::network_that_blocks_tcp_is_crossed_within_two_seconds";
-    Lab::run(TEST, Wiring::Routed, |lab| {
+    Lab::run_with(&[FILTER], TEST, Wiring::Routed, |lab| {
         let met = meet_without(lab, "tcp");
         eprintln!("met over uTP after {met:.1?}, TCP blocked");
     });
@@ -83,7 +83,7 @@ fn network_that_blocks_tcp_is_crossed_within_two_seconds() {
 #[test]
 fn network_that_blocks_udp_loses_nothing() {
     const TEST: &str = "utp::network_that_blocks_udp_loses_nothing";
-    Lab::run(TEST, Wiring::Routed, |lab| {
+    Lab::run_with(&[FILTER], TEST, Wiring::Routed, |lab| {
         let met = meet_without(lab, "udp");
         eprintln!("met over TCP after {met:.1?}, UDP blocked");
     });
