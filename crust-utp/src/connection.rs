@@ -230,6 +230,16 @@ impl Connection {
         self.sender.is_flushed() || self.is_fin_unheard()
     }
 
+    /// Whether everything written, and the end of it where that is wanted, has arrived.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.sender.is_flushed()
+    }
+
+    /// Whether the other side has not shown itself yet.
+    pub(crate) const fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting(_))
+    }
+
     pub(crate) const fn sender(&self) -> &Sender {
         &self.sender
     }
@@ -265,8 +275,12 @@ impl Connection {
     }
 
     fn on_data(&mut self, now: Instant, header: &Header, payload: &[u8]) {
-        let had_gap = self.receiver.has_gap();
         let is_fin = header.kind == Kind::Fin;
+        // Nobody sends data without any: its end was cut off on its way, and it comes again whole.
+        if payload.is_empty() && !is_fin {
+            return;
+        }
+        let had_gap = self.receiver.has_gap();
         let taken = self.receiver.handle(header.seq_nr, payload, is_fin);
         let is_in_order = taken == Taken::InOrder && !had_gap && !is_fin;
         self.acks.on_packet(now, is_in_order);

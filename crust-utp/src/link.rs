@@ -113,7 +113,7 @@ impl Link {
     /// The other side is there. Gives where it was held to be; `None` where it has shown itself before.
     pub(crate) fn meet_at(&self, remote: SocketAddr) -> Option<SocketAddr> {
         let mut state = self.lock();
-        let is_open = state.status == Status::Connecting;
+        let is_open = state.connection.is_connecting();
         is_open.then(|| std::mem::replace(&mut state.remote, remote))
     }
 
@@ -220,7 +220,7 @@ impl Link {
     pub(crate) fn let_go(&self, now: Instant, owner: &Arc<Owner>) {
         let mut state = self.lock();
         if state.connection.sender().is_closing() && state.status == Status::Connected {
-            if !state.connection.is_flushed() {
+            if !state.connection.has_arrived() {
                 state.owner = Some(owner.clone());
             }
             state.connection.let_go(now);
@@ -257,7 +257,7 @@ impl State {
                 None => break,
             }
         }
-        if self.connection.is_flushed() || self.connection.ended().is_some() {
+        if self.connection.has_arrived() || self.connection.ended().is_some() {
             after.released = self.owner.take();
         }
         let lingers = self.connection.is_lingering();

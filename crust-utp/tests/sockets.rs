@@ -84,7 +84,9 @@ fn through(there: SocketAddr, len: usize, is_black: Arc<AtomicBool>) -> SocketAd
 
 #[test]
 fn bytes_come_whole_though_the_other_side_cuts_long_datagrams() {
-    for len in [1_472, 1_500, 2_048, 3_000, 4_096, 8_192, 9_000] {
+    for len in [
+        1_399, 1_451, 1_471, 1_472, 1_500, 2_048, 3_000, 3_999, 4_096, 8_192, 8_971, 9_000, 16_383,
+    ] {
         run(async {
             let (here, there) = (bind(), bind());
             let addr = through(there.local_addr(), len, Arc::default());

@@ -127,8 +127,9 @@ impl Sender {
 }
 
 /// Bytes of the stream in a probe. Programs receive into a buffer of some length, and many are not told where a datagram was
-/// cut: that of libtorrent has 1,500 bytes. Cut short, a probe with so little behind its padding is no packet,
-/// and counts as lost; with more it would pass for a shorter one, and the stream have a hole.
+/// cut: that of libtorrent has 1,500 bytes. Cut short, a probe with so little behind its padding is no packet, or one without
+/// payload, which this crate ignores; it counts as lost. With more it would pass for a shorter one, and the stream have a hole.
+/// With none librqbit-utp takes it for an error.
 const PROBE_PAYLOAD: usize = 1;
 /// Bytes sent to ask whether there is room now (RFC 9293 §3.8.6.1).
 const PERSIST_LEN: usize = 1;
