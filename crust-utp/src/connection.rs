@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     /// A packet that is to go out and did not fit into a batch.
     postponed: Option<Outgoing>,
     last_sent_at: Instant,
+    /// The other side dialed too, and has to show by then that it hears us. Until that nobody here is told of it.
+    unheard_until: Option<Instant>,
     config: Config,
 }
 
@@ -119,7 +121,9 @@ impl Connection {
         match &self.state {
             State::Connecting(_) => self.on_silence(now),
             State::Connected => {
-                if self.sender.handle_timeout(now) {
+                if self.unheard_until.is_some_and(|until| until <= now) {
+                    self.end(EndReason::TimedOut);
+                } else if self.sender.handle_timeout(now) {
                     self.give_up(EndReason::TimedOut);
                 } else if now >= self.last_sent_at + KEEPALIVE {
                     self.acks.demand();
@@ -188,6 +192,7 @@ impl Connection {
                 let waiting = [
                     self.sender.poll_timeout(now),
                     self.acks.due_at(now),
+                    self.unheard_until,
                     keepalive,
                 ];
                 waiting.into_iter().flatten().min()
@@ -235,9 +240,17 @@ impl Connection {
         self.sender.is_flushed()
     }
 
-    /// Whether the other side has not shown itself yet.
-    pub(crate) const fn is_connecting(&self) -> bool {
-        matches!(self.state, State::Connecting(_))
+    /// Whether this packet may show where the other side is: it has not shown itself yet, and the packet is the SYN of one that
+    /// dials too, or answers ours.
+    pub(crate) fn may_meet(&self, header: &Header) -> bool {
+        let State::Connecting(connecting) = &self.state else {
+            return false;
+        };
+        match header.kind {
+            Kind::Syn => true,
+            Kind::State => header.ack_nr == connecting.syn,
+            _ => false,
+        }
     }
 
     pub(crate) const fn sender(&self) -> &Sender {
@@ -259,6 +272,9 @@ impl Connection {
             return;
         }
         self.acks.on_heard();
+        if self.unheard_until.take().is_some() {
+            self.news.is_connected = true;
+        }
         self.clock.on_received(now, header.timestamp_us);
         let ack = Ack {
             ack_nr: header.ack_nr,

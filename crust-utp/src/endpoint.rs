@@ -109,22 +109,29 @@ impl Endpoint {
             congestion,
             ..self.config_for(remote)
         };
+        // Held until it has its place: a SYN that comes meanwhile finds it there, or is found here.
+        let mut table = lock(&self.table);
         // It may have dialed already: then it was answered as anybody is, and may wait to be accepted.
         if let Some(link) = self.take_waiting(remote, id.wrapping_add(1)) {
             return Some(link);
         }
-        let answered = lock(&self.half_open).take_early(remote, id);
-        let link = lock(&self.table).insert_meeting(remote, id, |syn| match answered {
-            Some(accepted) => Connection::meet_early(config, now, accepted),
-            None => Connection::dial(config, now, id, SeqNr(syn), true),
-        })?;
+        let link = match lock(&self.half_open).take_early(now, remote, id) {
+            Some((from, accepted)) => {
+                table.insert_meeting(from, id, |_| Connection::meet_early(config, now, accepted))
+            }
+            None => table.insert_meeting(remote, id, |syn| {
+                Connection::dial(config, now, id, SeqNr(syn), true)
+            }),
+        }?;
+        drop(table);
         self.serve(now, &link);
         Some(link)
     }
 
     fn take_waiting(&self, remote: SocketAddr, receive_id: u16) -> Option<Arc<Link>> {
         let mut backlog = lock(&self.backlog);
-        let is_it = |link: &Arc<Link>| link.remote() == remote && link.receive_id() == receive_id;
+        let is_it =
+            |link: &Arc<Link>| link.remote().ip() == remote.ip() && link.receive_id() == receive_id;
         let place = backlog.links.iter().position(is_it)?;
         backlog.links.remove(place)
     }
@@ -229,14 +236,17 @@ impl Endpoint {
     }
 
     fn on_syn(&self, now: Instant, from: SocketAddr, syn: &Header) {
-        let has_room = self.has_room();
         // Whoever dials is told at once where nobody listens, and where it took a number that is in use.
         let receive_id = syn.conn_id.wrapping_add(1);
-        if !has_room || lock(&self.table).is_taken(from, receive_id) {
+        // Held, so that nobody here begins to meet it meanwhile.
+        let table = lock(&self.table);
+        if !self.has_room() || table.is_taken(from, receive_id) {
+            drop(table);
             return self.reset(now, from, syn);
         }
         let window = u32::try_from(self.config.receive_window).unwrap_or(u32::MAX);
         let answer = lock(&self.half_open).handle_syn(now, &self.clock, from, syn, window);
+        drop(table);
         if let Some(answer) = answer {
             self.send(from, &answer);
         }
@@ -250,19 +260,22 @@ impl Endpoint {
 
     /// A packet of no connection: the second of a dial, or of one that is gone.
     fn on_unknown(&self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+        let mut table = lock(&self.table);
         let accepted = if self.has_room() {
             lock(&self.half_open).take(from, &packet.header)
         } else {
             None
         };
         let Some(accepted) = accepted else {
+            drop(table);
             return self.reset(now, from, &packet.header);
         };
         let connection = Connection::accept(self.config_for(from), now, accepted, packet);
-        let link = lock(&self.table).insert(from, connection);
+        let link = table.insert(from, connection);
         lock(&self.touched).push(link.clone());
         let mut backlog = lock(&self.backlog);
         backlog.links.push_back(link);
+        drop(table);
         let waiting = std::mem::take(&mut backlog.waiting);
         drop(backlog);
         waiting.into_iter().for_each(Waker::wake);

@@ -98,15 +98,28 @@ impl HalfOpen {
         })
     }
 
-    /// Whoever was answered is to be met, as it turns out: it dialed with `id`.
-    pub(crate) fn take_early(&mut self, from: SocketAddr, id: u16) -> Option<Accepted> {
+    /// Whoever was answered is to be met, as it turns out: it dialed with `id`, from `remote` or from another port there.
+    /// Gives where it is.
+    pub(crate) fn take_early(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        id: u16,
+    ) -> Option<(SocketAddr, Accepted)> {
         let receive = id.wrapping_add(1);
-        let entry = self.entries.remove(&(from, receive))?;
-        Some(Accepted {
+        let is_it = |(from, number): &(SocketAddr, u16), entry: &Entry| {
+            *number == receive && from.ip() == remote.ip() && entry.until > now
+        };
+        let mut entries = self.entries.iter();
+        let key = entries.find(|(key, entry)| is_it(key, entry));
+        let key = *key?.0;
+        let entry = self.entries.remove(&key)?;
+        let accepted = Accepted {
             ids: Ids { receive, send: id },
             their_syn: entry.their_syn,
             our_first: entry.our_first,
-        })
+        };
+        Some((key.0, accepted))
     }
 
     /// Whoever sent a RESET gives it up.

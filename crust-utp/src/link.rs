@@ -110,11 +110,12 @@ impl Link {
         self.lock().remote
     }
 
-    /// The other side is there. Gives where it was held to be; `None` where it has shown itself before.
-    pub(crate) fn meet_at(&self, remote: SocketAddr) -> Option<SocketAddr> {
+    /// This packet of the other side came from `remote`. Gives where it was held to be; `None` where it is not to be believed
+    /// that it is there: another host, or it has shown itself before.
+    pub(crate) fn meet_at(&self, remote: SocketAddr, header: &Header) -> Option<SocketAddr> {
         let mut state = self.lock();
-        let is_open = state.connection.is_connecting();
-        is_open.then(|| std::mem::replace(&mut state.remote, remote))
+        let is_it = state.remote.ip() == remote.ip() && state.connection.may_meet(header);
+        is_it.then(|| std::mem::replace(&mut state.remote, remote))
     }
 
     /// The numbers in packets that come; they change while two sides dial each other.

@@ -101,10 +101,10 @@ impl UtpSocket {
     /// Both sides call it, each with the address at which it expects the other and with the same `rendezvous`, a number
     /// that they agreed upon and that no other connection between them has. Neither has to listen. That opens NATs on both
     /// sides: the first packets of one side are lost, and make way for those of the other. If the other side shows itself
-    /// with that number at another address, as behind a NAT that takes another port for each destination, that is where it
-    /// is; [`UtpStream::remote_addr`] tells.
+    /// with that number at another port of its address, as behind a NAT that takes one for each destination, that is where
+    /// it is; [`UtpStream::remote_addr`] tells.
     ///
-    /// Nobody else needs to know the number, and whoever does can be the other side: prove who that is.
+    /// Of 65,536 numbers one is soon guessed: whoever can send from that address can be the other side. Prove who it is.
     ///
     /// # Errors
     ///

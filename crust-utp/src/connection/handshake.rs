@@ -26,6 +26,10 @@ pub(super) struct Connecting {
     is_rendezvous: bool,
     /// It is to be sent.
     is_wanted: bool,
+    /// It is to be sent for a SYN that came, and not because it was not answered in time.
+    is_provoked: bool,
+    /// It was sent several times.
+    is_again: bool,
 }
 
 /// What was agreed with one that dialed.
@@ -69,6 +73,8 @@ impl Connection {
             resend_at: now,
             is_rendezvous,
             is_wanted: true,
+            is_provoked: false,
+            is_again: false,
         };
         Self::new(config, now, ids, State::Connecting(connecting), syn.next())
     }
@@ -107,7 +113,7 @@ impl Connection {
         // As where two SYNs crossed: it may not have heard the answer, so nothing else is sent before it is heard.
         connection.sender.on_connected(None, None);
         connection.acks.on_connected();
-        connection.news.is_connected = true;
+        connection.unheard_until = Some(now + dial_time(config.syn_tries));
         connection
     }
 
@@ -124,6 +130,7 @@ impl Connection {
             news: News::default(),
             postponed: None,
             last_sent_at: now,
+            unheard_until: None,
             config,
         }
     }
@@ -139,9 +146,10 @@ impl Connection {
             Kind::State if answers => {
                 // Karn: of a SYN that was sent twice nobody knows which was answered.
                 let rtt = now.saturating_duration_since(connecting.sent_at);
-                let rtt = (connecting.tries == 1).then_some(rtt);
+                let rtt = (!connecting.is_again).then_some(rtt);
                 self.sender.on_connected(rtt, Some(header.wnd_size));
                 self.connected(now, header, header.seq_nr.prev());
+                self.news.is_connected = true;
             }
             // Where the other side is to dial too, it may not have begun: it is the next SYN that meets.
             Kind::Reset if connecting.is_rendezvous => {}
@@ -169,8 +177,10 @@ impl Connection {
                 connecting.syn.next(),
             );
         } else if ours > theirs {
-            // Ours may have been lost, as they hear nothing of it.
-            connecting.is_wanted = true;
+            // Ours may have been lost, as they hear nothing of it. Theirs may come as often as a stranger likes.
+            if now >= connecting.sent_at + LEAST_PAUSE && !connecting.is_wanted {
+                (connecting.is_wanted, connecting.is_provoked) = (true, true);
+            }
             self.state = State::Connecting(connecting);
         } else {
             let Ids { receive, send } = self.ids;
@@ -181,6 +191,7 @@ impl Connection {
             // Its number for what we send is that of our answer. So nothing else is sent before that was heard.
             self.sender.on_connected(None, None);
             self.connected(now, header, header.seq_nr);
+            self.unheard_until = Some(now + dial_time(self.config.syn_tries));
         }
     }
 
@@ -191,7 +202,6 @@ impl Connection {
         self.receiver = Reassembly::new(ack_nr, self.config.receive_window);
         // The other side learns by this packet that we hear it.
         self.acks.on_connected();
-        self.news.is_connected = true;
         self.news.is_writable = true;
     }
 
@@ -218,10 +228,12 @@ impl Connection {
         if !std::mem::take(&mut connecting.is_wanted) {
             return None;
         }
-        let wait = FIRST_SYN_WAIT.saturating_mul(1 << connecting.tries.min(3));
-        connecting.tries += 1;
+        connecting.is_again = connecting.tries > 0;
         connecting.sent_at = now;
-        connecting.resend_at = now + wait;
+        if !std::mem::take(&mut connecting.is_provoked) {
+            connecting.resend_at = now + syn_wait(connecting.tries);
+            connecting.tries += 1;
+        }
         let syn = connecting.syn;
         let header = self.header(now, Kind::Syn, syn);
         Some(Header {
@@ -230,6 +242,18 @@ impl Connection {
             ..header
         })
     }
+}
+
+/// A SYN of ours follows another no sooner, however many of theirs come.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait after a SYN, `before` which there were so many.
+fn syn_wait(before: u32) -> Duration {
+    FIRST_SYN_WAIT * (1 << before.min(3))
+}
+
+/// How long a dial of so many SYNs takes where nobody answers.
+fn dial_time(tries: u32) -> Duration {
+    (0..tries).map(syn_wait).sum()
 }
 
 /// The wait after the first SYN; each next is twice as long, up to 4 s. RFC 6298 §2.1 has a second.

@@ -20,8 +20,8 @@ pub(super) struct Table {
     rng: Rng,
     /// Those that linger, the oldest first.
     lingering: VecDeque<Arc<Link>>,
-    /// Those whose other side dials too and may show itself at another address, by their number.
-    meeting: HashMap<u16, Arc<Link>>,
+    /// Those whose other side dials too and may show itself at another port, by their number: a few for each.
+    meeting: HashMap<u16, Vec<Arc<Link>>>,
 }
 
 impl Table {
@@ -71,7 +71,11 @@ impl Table {
         let link = Arc::new(Link::new(self.last_id, remote, make(syn)));
         self.links
             .extend(ids.map(|id| ((remote, id), link.clone())));
-        self.meeting.insert(id, link.clone());
+        let meeting = self.meeting.entry(id).or_default();
+        if meeting.len() == MAX_MEETING {
+            meeting.remove(0);
+        }
+        meeting.push(link.clone());
         Some(link)
     }
 
@@ -81,15 +85,13 @@ impl Table {
             return None;
         }
         let id = header.conn_id;
-        let link = self.meeting.get(&id)?.clone();
         let ids = [id, id.wrapping_add(1)];
         if ids.iter().any(|id| self.is_taken(from, *id)) {
             return None;
         }
-        let Some(before) = link.meet_at(from) else {
-            self.meeting.remove(&id);
-            return None;
-        };
+        let meeting = self.meeting.get(&id)?;
+        let met = |link: &Arc<Link>| Some((link.meet_at(from, header)?, link.clone()));
+        let (before, link) = meeting.iter().find_map(met)?;
         for id in ids {
             self.links.remove(&(before, id));
             self.links.insert((from, id), link.clone());
@@ -143,10 +145,11 @@ impl Table {
             {
                 known.remove();
             }
-            if let Entry::Occupied(known) = self.meeting.entry(id)
-                && Arc::ptr_eq(known.get(), link)
-            {
-                known.remove();
+            if let Entry::Occupied(mut meeting) = self.meeting.entry(id) {
+                meeting.get_mut().retain(|known| !Arc::ptr_eq(known, link));
+                if meeting.get().is_empty() {
+                    meeting.remove();
+                }
             }
         }
         if let Some(oldest) = self.lingering.front()
@@ -165,6 +168,8 @@ impl Table {
 /// Some 4 MiB of connections.
 const MAX_LINGERING: usize = 2_048;
 const MAX_TRIES: usize = 1_024;
+/// Addresses at which one that is to be met may be looked for at a time, and more.
+const MAX_MEETING: usize = 16;
 
 #[cfg(test)]
 mod tests {

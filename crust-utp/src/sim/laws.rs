@@ -166,6 +166,30 @@ fn two_that_dial_each_other_get_one_connection_though_syns_are_lost() {
 }
 
 #[test]
+fn two_that_dial_each_other_and_of_whom_one_is_heard_alone_give_up() {
+    for seed in 0..20_u64 {
+        let mut pair = Pair::new(seed, Link::default().with_delay(10 * MS), [patient(); 2]);
+        let [here, there] = [seed % 2, 1 - seed % 2].map(|end| usize::try_from(end).unwrap());
+        let (from, to) = (pair.addr(here), pair.addr(there));
+        pair.net
+            .black_out(from, to, pair.now..pair.now + 60 * MINUTE);
+        pair.dial(0, seed, true);
+        pair.dial(1, !seed, true);
+        let ended = pair.run_until(5 * MINUTE, |pair| {
+            pair.ends.iter().all(|end| end.ended.is_some())
+        });
+        assert!(ended.is_some(), "{seed}");
+        for end in &pair.ends {
+            assert_eq!(
+                (end.connected, end.ended),
+                (0, Some(EndReason::TimedOut)),
+                "{seed}"
+            );
+        }
+    }
+}
+
+#[test]
 fn bytes_arrive_though_one_direction_is_black_for_ten_seconds() {
     for seed in 0..40_u64 {
         let link = Link::default()
