@@ -10,7 +10,7 @@ use crate::{
     connection::{Connection, EndReason, Ids, Output},
     half_open::HalfOpen,
     seq_nr::SeqNr,
-    wire::{Extensions, Header, Kind, Packet, Sack, WORD_LEN},
+    wire::{Extensions, Header, Kind, Packet, Sack},
 };
 
 /// Something that happens to a connection, after so many milliseconds: `kind` chooses what, the numbers how.
@@ -41,13 +41,20 @@ pub fn run(setting: u8, steps: &[Step<'_>]) {
         case.act(*kind, *numbers, bytes);
         case.drain();
     }
-    // Whatever was done to it, it ends when it is given up.
-    case.connection.abort();
+    // Whatever was done to it, it ends when it is given up, and when nobody says anything any more.
+    let is_given_up = setting & 8 != 0;
+    if is_given_up {
+        case.connection.abort();
+    } else {
+        case.connection.close();
+        case.connection.let_go(case.now);
+    }
     case.drain();
-    for _ in 0..MAX_TURNS {
-        let Some(at) = case.connection.poll_timeout(case.now) else {
-            break;
-        };
+    let limit = case.now + Duration::from_secs(600);
+    while let Some(at) = case.connection.poll_timeout(case.now)
+        && case.ended.is_none()
+    {
+        assert!(at <= limit, "it waits without end");
         case.now = case.now.max(at);
         case.connection.handle_timeout(case.now);
         case.drain();
@@ -145,8 +152,7 @@ impl Case {
                     seq_nr: near(self.last.ack_nr, a),
                     ack_nr: near(self.last.seq_nr, b),
                 };
-                let mask = bytes.len() / WORD_LEN * WORD_LEN;
-                let sack = (number >= 4).then(|| Sack::new(&bytes[..mask])).flatten();
+                let sack = (number >= 4).then(|| Sack::new(bytes)).flatten();
                 let payload = if sack.is_some() { &[] } else { bytes };
                 self.packet(header, payload, sack);
             }

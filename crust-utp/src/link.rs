@@ -29,8 +29,8 @@ struct State {
     connection: Connection,
     remote: SocketAddr,
     status: Status,
-    /// What the port had no room for.
-    unsent: Option<Batch>,
+    /// What the port had no room for, and whether it may be taken apart on its way.
+    unsent: Option<(Batch, bool)>,
     waiting: Waiting,
     /// It was told that it lingers.
     lingers: bool,
@@ -238,21 +238,14 @@ impl Link {
 impl State {
     fn serve(&mut self, now: Instant, port: &UdpPort, spare: &mut Batch) -> After {
         let mut after = After::default();
-        if let Some(unsent) = self.unsent.take()
-            && !self.send(now, port, unsent.bytes(), unsent.segment_len())
-        {
-            after.is_blocked = true;
+        if let Some((unsent, may_fragment)) = self.unsent.take() {
+            after.is_blocked = !self.transmit(now, port, &unsent, may_fragment);
         }
         while !after.is_blocked {
             spare.clear();
             match self.connection.poll_output(now, spare) {
                 Some(Output::Transmit { may_fragment }) => {
-                    let sent = if may_fragment {
-                        self.send_in_fragments(port, spare.bytes())
-                    } else {
-                        self.send(now, port, spare.bytes(), spare.segment_len())
-                    };
-                    after.is_blocked = !sent;
+                    after.is_blocked = !self.transmit(now, port, spare, may_fragment);
                 }
                 Some(event) => self.on_event(event, &mut after),
                 None => break,
@@ -290,6 +283,21 @@ impl State {
         }
     }
 
+    /// Sends a batch; false where some of it is left for later.
+    fn transmit(
+        &mut self,
+        now: Instant,
+        port: &UdpPort,
+        batch: &Batch,
+        may_fragment: bool,
+    ) -> bool {
+        if may_fragment {
+            self.send_in_fragments(port, batch.bytes())
+        } else {
+            self.send(now, port, batch.bytes(), batch.segment_len())
+        }
+    }
+
     /// Sends datagrams; false where some are left for later.
     fn send(&mut self, now: Instant, port: &UdpPort, mut bytes: &[u8], segment_len: usize) -> bool {
         let remote = self.remote;
@@ -298,7 +306,7 @@ impl State {
             match port.try_send(&transmit) {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(SendError::Full { .. }) => {
-                    self.unsent = Some(Batch::of(bytes, segment_len));
+                    self.unsent = Some((Batch::of(bytes, segment_len), false));
                     return false;
                 }
                 Err(SendError::TooLong { .. }) => {
@@ -322,7 +330,7 @@ impl State {
         match port.try_send_in_fragments(remote, bytes) {
             Ok(()) => true,
             Err(SendError::Full { .. }) => {
-                self.unsent = Some(Batch::of(bytes, bytes.len()));
+                self.unsent = Some((Batch::of(bytes, bytes.len()), true));
                 false
             }
             Err(error) => {

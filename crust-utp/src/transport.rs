@@ -35,7 +35,7 @@ impl UtpTransport {
         Self::default()
     }
 
-    /// What its open ports have seen so far, together.
+    /// What the ports that are open now have seen so far, together: less when one has been closed.
     pub fn stats(&self) -> UdpStats {
         let owners: Vec<_> = lock(&self.sockets)
             .values()

@@ -37,6 +37,18 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         }
     }
 
+    /// Forgets the entries whose values are not to be kept.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+        let by_age = &mut self.by_age;
+        self.entries.retain(|_, (age, value)| {
+            let is_kept = keep(value);
+            if !is_kept {
+                by_age.remove(age);
+            }
+            is_kept
+        });
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }

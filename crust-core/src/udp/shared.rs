@@ -20,8 +20,8 @@ use super::{
 
 /// The state of a port.
 ///
-/// Whoever sends or receives holds the lock shared, for one system call that does not wait; rebinding, and sending with
-/// a TTL of its own, hold it alone. So a socket that is replaced is closed at once, which frees its port for the next.
+/// Whoever sends or receives holds the lock shared, for one system call that does not wait; rebinding, closing, and
+/// sending with a TTL of its own or in fragments, hold it alone. So a socket that is replaced is closed at once, which frees its port for the next.
 #[derive(Debug)]
 pub(super) struct Shared {
     asked: SocketAddr,
@@ -130,10 +130,10 @@ pub struct UdpStats {
     pub receive_errors: u64,
     /// Datagrams received.
     pub received: u64,
-    /// Datagrams that the system took to be sent.
-    pub sent: u64,
     /// Those of them that no protocol claimed.
     pub unclaimed: u64,
+    /// Datagrams that the system took to be sent.
+    pub sent: u64,
 }
 
 #[derive(Debug, Default)]

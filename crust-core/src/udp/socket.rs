@@ -87,8 +87,7 @@ impl Socket {
     /// Sends one datagram that may be taken apart on its way. Alone with the socket, for the same reason.
     pub(super) fn send_in_fragments(&mut self, transmit: &Transmit<'_>) -> io::Result<usize> {
         let (socket, is_v6) = (self.open()?.get_ref(), self.local.is_ipv6());
-        fragments::allow(socket, is_v6)?;
-        let sent = self.send(transmit);
+        let sent = fragments::allow(socket, is_v6).and_then(|()| self.send(transmit));
         fragments::forbid(socket, is_v6)?;
         sent
     }

@@ -78,7 +78,9 @@ impl LossOrigin {
             }
         }
         let packets = ack.bytes as f64 / mss as f64;
-        self.tally.add(packets, 0.0);
+        if self.counts(ack.newest_sent_at) {
+            self.tally.add(packets, 0.0);
+        }
         let ends_round = self.rounds.on_ack(ack);
         if ends_round && self.shortest.is_some() {
             self.shortest_before = self.shortest.take();

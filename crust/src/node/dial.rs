@@ -1,6 +1,14 @@
 //! How a peer is reached: all its addresses, one after the other and then side by side, until one has it.
 
-use std::{collections::VecDeque, future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crust_core::{Addr, Contact, DialOpts, DialOutcome, PeerId, Role, rt};
 use futures::{
@@ -172,9 +180,9 @@ async fn search(inner: &Inner, peer: PeerId) -> Result<VecDeque<Addr>, ConnectEr
     Ok(addrs.into())
 }
 
-/// Tries one address after the other, and at last the one that is implied, each [`Timeouts::stagger`](crate::Timeouts) after the one before or at once when
-/// that failed (RFC 8305 §5), and addresses that are heard of meanwhile. The first session ends the rest. What nobody
-/// asked for goes on at [`ADDRS_AT_ONCE`] at most.
+/// Tries one address after the other, each [`Timeouts::stagger`](crate::Timeouts) after the one before or at once when that
+/// failed (RFC 8305 §5), addresses that are heard of meanwhile, and the one that is implied where nobody has answered by then.
+/// The first session ends the rest. What nobody asked for goes on at [`ADDRS_AT_ONCE`] at most.
 async fn race(
     inner: &Arc<Inner>,
     target: &Target,
@@ -187,6 +195,8 @@ async fn race(
         pinned,
     };
     let at_once = if pinned { usize::MAX } else { ADDRS_AT_ONCE };
+    // Somebody took a connection; the handshake is on its way.
+    let is_answered = AtomicBool::new(false);
     let mut running = FuturesUnordered::new();
     let mut failed = Vec::new();
     loop {
@@ -194,7 +204,7 @@ async fn race(
         if running.len() < at_once
             && let Some(addr) = ways.next()
         {
-            running.push(try_addr(inner, addr, opening));
+            running.push(try_addr(inner, addr, opening, &is_answered));
         }
         let stagger = inner.timeouts.stagger;
         let wait = if ways.is_empty() || running.len() >= at_once {
@@ -212,8 +222,10 @@ async fn race(
                 }
             },
             () = rt::sleep(wait).fuse() => {
-                if !running.is_empty() && let Some(addr) = ways.take_implied() {
-                    running.push(try_addr(inner, addr, opening));
+                if !running.is_empty() && !is_answered.load(Ordering::Relaxed)
+                    && let Some(addr) = ways.take_implied()
+                {
+                    running.push(try_addr(inner, addr, opening, &is_answered));
                 }
             }
         }
@@ -236,9 +248,10 @@ async fn try_addr(
     inner: &Arc<Inner>,
     addr: Addr,
     opening: Opening,
+    is_answered: &AtomicBool,
 ) -> Result<Arc<Shared>, Attempt> {
     let started_at = rt::now();
-    let result = open(inner, &addr, opening).await;
+    let result = open(inner, &addr, opening, is_answered).await;
     let elapsed = rt::now().saturating_duration_since(started_at);
     match &result {
         Ok(session) => inner.report(
@@ -265,6 +278,7 @@ async fn open(
     inner: &Arc<Inner>,
     addr: &Addr,
     opening: Opening,
+    is_answered: &AtomicBool,
 ) -> Result<Arc<Shared>, AttemptError> {
     if inner.is_blocked_addr(addr) {
         return Err(AttemptError::Blocked);
@@ -275,6 +289,7 @@ async fn open(
     let connection = clock::timeout(limit, transport.dial(addr, &opts))
         .await
         .ok_or(AttemptError::Timeout { limit })??;
+    is_answered.store(true, Ordering::Relaxed);
     // A name may stand for a blocked address.
     if inner.is_blocked_addr(connection.remote_addr()) {
         return Err(AttemptError::Blocked);

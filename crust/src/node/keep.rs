@@ -123,9 +123,11 @@ impl Keeper {
         for (peer, ended) in self.inner.wishes.take_ended() {
             self.candidates.handle_ended(now, peer, ended);
         }
-        for (found, teller) in self.inner.wishes.take_found() {
-            self.candidates.handle_told(now, &found, teller);
-            self.tell(found);
+        for told in self.inner.wishes.take_told() {
+            self.candidates.handle_told(now, &told.found, told.teller);
+            if told.is_timely {
+                self.tell(told.found);
+            }
         }
         let sessions = self.inner.registry.sessions();
         let ties = ties(&sessions);

@@ -5,6 +5,7 @@
 //! So a node whose clock is years off finds its network by asking, and hands on nothing that is old.
 
 use std::{
+    fmt,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -13,7 +14,10 @@ use crust_core::{FoundPeer, PeerId, PeerRecord, SignedRecord, rt};
 use crust_crypto::Ed25519Verifier;
 
 use crate::{
-    node::inner::{Inner, shared},
+    node::{
+        inner::{Inner, shared},
+        keep::wishes::Told,
+    },
     sync::lock,
 };
 
@@ -25,7 +29,8 @@ impl Inner {
             let Ok(record) = signed.verify(&Ed25519Verifier, WHENEVER_MS) else {
                 continue;
             };
-            if clock_difference(&record, now_ms).is_none() {
+            let is_timely = clock_difference(&record, now_ms).is_none();
+            if is_timely {
                 self.finders.learn(signed);
             }
             let found = FoundPeer {
@@ -33,7 +38,11 @@ impl Inner {
                 addrs: shared(&record.addrs).cloned().collect(),
                 source: CONTACTS,
             };
-            self.wishes.on_found(found, teller);
+            self.wishes.on_told(Told {
+                found,
+                teller,
+                is_timely,
+            });
         }
     }
 
@@ -74,19 +83,11 @@ impl Clocks {
         let is_due = told_at.is_none_or(|at| now.saturating_duration_since(at) >= TELL_EVERY);
         if is_due {
             *told_at = Some(now);
-            let (by, side) = match difference {
-                Difference::Behind(by) => (by, "behind"),
-                Difference::Ahead(by) => (by, "ahead of"),
-            };
-            let hours = by.as_secs() / 3_600;
             tracing::warn!(
-                "the clock of this machine is {} {side} that of {peer}: until the wrong one is set right, neither keeps nor \
-                 hands on where the other is",
-                if hours < 48 {
-                    format!("{} minutes", by.as_secs() / 60)
-                } else {
-                    format!("{} days", hours / 24)
-                }
+                %peer,
+                %difference,
+                "this machine's clock differs from a peer's; until the wrong one is set, neither keeps or hands on where the \
+                 other is"
             );
         }
         is_due
@@ -98,6 +99,20 @@ impl Clocks {
 enum Difference {
     Behind(Duration),
     Ahead(Duration),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (by, side) = match self {
+            Self::Behind(by) => (by, "behind"),
+            Self::Ahead(by) => (by, "ahead"),
+        };
+        let minutes = by.as_secs() / 60;
+        match minutes / 60 {
+            0..48 => write!(f, "{minutes} minutes {side}"),
+            hours => write!(f, "{} days {side}", hours / 24),
+        }
+    }
 }
 
 /// Whether a record that holds by its peer's clock does not by this machine's, and by how much.

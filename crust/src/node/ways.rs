@@ -59,7 +59,10 @@ impl Ways {
     /// Another way to the one place that was named, once that has not answered for a while: nodes have both transports at one
     /// port where they can, and a network may carry only one.
     pub(crate) fn take_implied(&mut self) -> Option<Addr> {
-        let implied = self.implied.take().filter(|_| self.waiting.is_empty())?;
+        if !self.waiting.is_empty() {
+            return None;
+        }
+        let implied = self.implied.take()?;
         self.is_new(&implied).then_some(implied)
     }
 

@@ -13,27 +13,39 @@ pub(super) struct Bridges {
     /// Who told of a peer last.
     told: Recent<PeerId, PeerId>,
     /// Those without room, and the contact that led to each.
-    full: HashMap<PeerId, Addr>,
+    full: Recent<PeerId, Addr>,
+    /// How many each contact has led to, of those that were dialed in its place.
+    tried: HashMap<Addr, u32>,
 }
 
 impl Bridges {
     pub(super) fn new() -> Self {
         Self {
             told: Recent::new(MAX_TOLD),
-            full: HashMap::new(),
+            full: Recent::new(MAX_FULL),
+            tried: HashMap::new(),
         }
     }
 
-    /// `teller` told of `peer`.
+    /// `teller` told of `peer`. Whoever was told of by one that is full stays with that one: others that name it too do not take
+    /// the way away.
     pub(super) fn on_told(&mut self, peer: PeerId, teller: PeerId) {
-        self.told.insert(peer, teller);
+        if !self.leads(&peer) {
+            self.told.insert(peer, teller);
+        }
+    }
+
+    /// `peer` is dialed in a contact's place. Of all that a contact leads to no more than [`MOST_TRIED`] are, until it is dialed
+    /// again: whoever is told of is a stranger, and may be told of for its harm.
+    pub(super) fn on_dialed(&mut self, peer: &PeerId) {
+        if let Some(contact) = self.contact(peer).cloned() {
+            *self.tried.entry(contact).or_default() += 1;
+        }
     }
 
     /// `peer` answered at the contact's address, and has no room. So those that it tells of lead to the contact's part.
     pub(super) fn on_contact_full(&mut self, contact: &Addr, peer: PeerId) {
-        if self.full.len() < MAX_FULL {
-            self.full.insert(peer, contact.clone());
-        }
+        self.full.insert(peer, contact.clone());
     }
 
     /// `peer` has no room: what it tells of leads where it leads.
@@ -43,9 +55,13 @@ impl Bridges {
         }
     }
 
-    /// Whether `peer` leads to where a contact is that was not met.
+    /// Whether `peer` leads to where a contact is that was not met, and is to be tried.
     pub(super) fn leads(&self, peer: &PeerId) -> bool {
-        self.contact(peer).is_some()
+        self.contact(peer).is_some_and(|contact| {
+            self.tried
+                .get(contact)
+                .is_none_or(|tried| *tried < MOST_TRIED)
+        })
     }
 
     /// Gives the contacts whose parts of the network are reached, for there is a session with somebody there.
@@ -53,14 +69,14 @@ impl Bridges {
         &mut self,
         peers: impl Iterator<Item = &'a PeerId>,
     ) -> HashSet<Addr> {
-        if self.full.is_empty() {
-            return HashSet::new();
-        }
         let reached: HashSet<_> = peers
             .filter_map(|peer| self.contact(peer))
             .cloned()
             .collect();
-        self.full.retain(|_, contact| !reached.contains(contact));
+        if !reached.is_empty() {
+            self.full.retain(|contact| !reached.contains(contact));
+            self.tried.retain(|contact, _| !reached.contains(contact));
+        }
         reached
     }
 
@@ -72,6 +88,8 @@ impl Bridges {
 /// As many as 32 that are full tell of.
 const MAX_TOLD: usize = 1_024;
 const MAX_FULL: usize = 64;
+/// As many as one that is full tells of.
+const MOST_TRIED: u32 = 32;
 
 #[cfg(test)]
 mod tests {
@@ -98,6 +116,35 @@ mod tests {
         let reached = bridges.take_reached([peer(9), peer(3)].iter());
         assert_eq!(reached, HashSet::from([contact]));
         assert!(!bridges.leads(&peer(2)) && !bridges.leads(&peer(3)));
+    }
+
+    #[test]
+    fn contact_leads_to_so_many_and_its_tellers_keep_whom_they_told_of() {
+        let mut bridges = Bridges::new();
+        let contact: Addr = "tcp://192.0.2.1:1".parse().unwrap();
+        bridges.on_told(peer(2), peer(1));
+        bridges.on_contact_full(&contact, peer(1));
+        bridges.on_told(peer(2), peer(9));
+        assert!(bridges.leads(&peer(2)));
+        for _ in 0..MOST_TRIED {
+            assert!(bridges.leads(&peer(2)));
+            bridges.on_dialed(&peer(2));
+        }
+        assert!(!bridges.leads(&peer(2)), "enough was tried");
+        assert_eq!(bridges.take_reached([peer(2)].iter()).len(), 1);
+    }
+
+    #[test]
+    fn contact_whose_part_is_full_of_those_that_are_full_stands_in_no_others_way() {
+        let mut bridges = Bridges::new();
+        let [first, second] =
+            ["tcp://192.0.2.1:1", "tcp://192.0.2.2:1"].map(|addr| addr.parse::<Addr>().unwrap());
+        for number in 0..80 {
+            bridges.on_contact_full(&first, peer(number));
+        }
+        bridges.on_told(peer(201), peer(200));
+        bridges.on_contact_full(&second, peer(200));
+        assert!(bridges.leads(&peer(201)));
     }
 
     #[test]

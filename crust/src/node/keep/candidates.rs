@@ -165,6 +165,9 @@ impl Candidates {
         }
         self.random = random;
         let whom = best?.1.clone();
+        if let (Among::Unmet, Whom::Peer(peer)) = (among, &whom) {
+            self.bridges.on_dialed(peer);
+        }
         let candidate = self.all.get_mut(&whom)?;
         candidate.dialing = true;
         self.dialing += 1;

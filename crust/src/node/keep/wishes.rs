@@ -28,8 +28,8 @@ struct State {
     waiting: usize,
     /// Sessions that ended since the task last looked.
     ended: HashMap<PeerId, Ended>,
-    /// Peers that others told of, and who did.
-    found: VecDeque<(FoundPeer, PeerId)>,
+    /// Peers that others told of.
+    told: VecDeque<Told>,
     /// What was tried since the first of those who wait came.
     attempts: Vec<Attempt>,
     /// Callers that ever came, and how many of them there was nothing left to try for.
@@ -41,6 +41,15 @@ struct State {
     has_task: bool,
     task: Waiters,
     callers: Waiters,
+}
+
+/// Somebody that a peer told of.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) found: FoundPeer,
+    pub(crate) teller: PeerId,
+    /// What was told holds by this node's clock. Else it is good for a dial, and nothing is kept of it.
+    pub(crate) is_timely: bool,
 }
 
 /// How a session ended, as far as it matters for dialing that peer again.
@@ -114,24 +123,24 @@ impl Wishes {
         wake_all(task);
     }
 
-    /// `teller` told of another. Beyond [`MAX_FOUND`] the oldest are forgotten.
-    pub(crate) fn on_found(&self, found: FoundPeer, teller: PeerId) {
+    /// A peer told of another. Beyond [`MAX_FOUND`] the oldest are forgotten.
+    pub(crate) fn on_told(&self, told: Told) {
         let mut state = lock(&self.state);
         if !state.has_task {
             return;
         }
-        if state.found.len() == MAX_FOUND {
-            state.found.pop_front();
+        if state.told.len() == MAX_FOUND {
+            state.told.pop_front();
         }
-        state.found.push_back((found, teller));
+        state.told.push_back(told);
         let task = state.change();
         drop(state);
         wake_all(task);
     }
 
     /// For the task: who was heard of.
-    pub(crate) fn take_found(&self) -> VecDeque<(FoundPeer, PeerId)> {
-        std::mem::take(&mut lock(&self.state).found)
+    pub(crate) fn take_told(&self) -> VecDeque<Told> {
+        std::mem::take(&mut lock(&self.state).told)
     }
 
     /// A session began.
