@@ -86,10 +86,7 @@ impl Endpoint {
         remote: SocketAddr,
         congestion: CongestionKind,
     ) -> Option<Arc<Link>> {
-        let config = Config {
-            congestion,
-            ..self.config_for(remote)
-        };
+        let config = self.config_for(remote, congestion);
         let link = lock(&self.table).insert_dial(remote, |id, syn| {
             Connection::dial(config, now, id, SeqNr(syn), false)
         })?;
@@ -105,10 +102,7 @@ impl Endpoint {
         id: u16,
         congestion: CongestionKind,
     ) -> Option<Arc<Link>> {
-        let config = Config {
-            congestion,
-            ..self.config_for(remote)
-        };
+        let config = self.config_for(remote, congestion);
         // Held until it has its place: a SYN that comes meanwhile finds it there, or is found here.
         let mut table = lock(&self.table);
         // It may have dialed already: then it was answered as anybody is, and may wait to be accepted.
@@ -205,8 +199,11 @@ impl Endpoint {
         &self.port
     }
 
-    fn config_for(&self, remote: SocketAddr) -> Config {
-        let mut config = self.config;
+    fn config_for(&self, remote: SocketAddr, congestion: CongestionKind) -> Config {
+        let mut config = Config {
+            congestion,
+            ..self.config
+        };
         if remote.ip().is_loopback() {
             config.longest_datagram = config.longest_datagram.max(LOOPBACK_LEN);
         }
@@ -270,7 +267,12 @@ impl Endpoint {
             drop(table);
             return self.reset(now, from, &packet.header);
         };
-        let connection = Connection::accept(self.config_for(from), now, accepted, packet);
+        let connection = Connection::accept(
+            self.config_for(from, self.config.congestion),
+            now,
+            accepted,
+            packet,
+        );
         let link = table.insert(from, connection);
         lock(&self.touched).push(link.clone());
         let mut backlog = lock(&self.backlog);

@@ -5,7 +5,7 @@ mod speed;
 
 use std::{
     collections::HashSet,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -31,7 +31,9 @@ pub(crate) struct Pair {
     batch: Batch,
     /// What was sent, as the checksum of UDP has it: what arrives and is not among it was corrupted, and is dropped.
     checksums: HashSet<u64>,
-    sums: RandomState,
+    sums: BuildHasherDefault<DefaultHasher>,
+    /// What makes it run the same again.
+    pub(crate) seed: u64,
 }
 
 /// One end: a connection, the application that uses it, and what it saw.
@@ -76,7 +78,8 @@ impl Pair {
             ],
             batch: Batch::new(16),
             checksums: HashSet::new(),
-            sums: RandomState::new(),
+            sums: BuildHasherDefault::default(),
+            seed,
         }
     }
 

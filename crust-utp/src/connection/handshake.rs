@@ -86,13 +86,7 @@ impl Connection {
         accepted: Accepted,
         packet: &Packet<'_>,
     ) -> Self {
-        let Accepted {
-            ids,
-            their_syn,
-            our_first,
-        } = accepted;
-        let mut connection = Self::new(config, now, ids, State::Connected, our_first);
-        connection.receiver = Reassembly::new(their_syn, config.receive_window);
+        let mut connection = Self::answered(config, now, accepted);
         connection
             .sender
             .on_connected(None, Some(packet.header.wnd_size));
@@ -103,6 +97,16 @@ impl Connection {
 
     /// One that is to be met has dialed before, and was answered.
     pub(crate) fn meet_early(config: Config, now: Instant, accepted: Accepted) -> Self {
+        let mut connection = Self::answered(config, now, accepted);
+        // As where two SYNs crossed: it may not have heard the answer, so nothing else is sent before it is heard.
+        connection.sender.on_connected(None, None);
+        connection.acks.on_connected();
+        connection.unheard_until = Some(now + dial_time(config.syn_tries));
+        connection
+    }
+
+    /// One whose SYN was answered from here.
+    fn answered(config: Config, now: Instant, accepted: Accepted) -> Self {
         let Accepted {
             ids,
             their_syn,
@@ -110,10 +114,6 @@ impl Connection {
         } = accepted;
         let mut connection = Self::new(config, now, ids, State::Connected, our_first);
         connection.receiver = Reassembly::new(their_syn, config.receive_window);
-        // As where two SYNs crossed: it may not have heard the answer, so nothing else is sent before it is heard.
-        connection.sender.on_connected(None, None);
-        connection.acks.on_connected();
-        connection.unheard_until = Some(now + dial_time(config.syn_tries));
         connection
     }
 

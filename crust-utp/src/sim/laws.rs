@@ -21,12 +21,25 @@ fn transfer(pair: &mut Pair, bytes: [u64; 2], limit: Duration) -> Duration {
         let done = |end: &super::End| end.finished && end.ended.is_some();
         pair.ends.iter().all(done)
     });
+    let seed = pair.seed;
     let seen: Vec<_> = pair.ends.iter().map(super::End::seen).collect();
     for (index, end) in pair.ends.iter().enumerate() {
-        assert_eq!(end.read, bytes[1 - index], "end {index}: {seen:#?}");
-        assert_eq!(end.connected, 1, "end {index}");
-        assert!(end.finished, "end {index}: {:?}", end.connection);
-        assert_eq!(end.ended, Some(EndReason::Closed), "end {index}: {seen:#?}");
+        assert_eq!(
+            end.read,
+            bytes[1 - index],
+            "seed {seed}, end {index}: {seen:#?}"
+        );
+        assert_eq!(end.connected, 1, "seed {seed}, end {index}");
+        assert!(
+            end.finished,
+            "seed {seed}, end {index}: {:?}",
+            end.connection
+        );
+        assert_eq!(
+            end.ended,
+            Some(EndReason::Closed),
+            "seed {seed}, end {index}: {seen:#?}"
+        );
     }
     took.unwrap()
 }
