@@ -39,19 +39,23 @@ impl Bridges {
     /// again: whoever is told of is a stranger, and may be told of for its harm.
     pub(super) fn on_dialed(&mut self, peer: &PeerId) {
         if let Some(contact) = self.contact(peer).cloned() {
+            if self.tried.len() >= MAX_FULL {
+                self.tried.clear();
+            }
             *self.tried.entry(contact).or_default() += 1;
         }
     }
 
     /// `peer` answered at the contact's address, and has no room. So those that it tells of lead to the contact's part.
     pub(super) fn on_contact_full(&mut self, contact: &Addr, peer: PeerId) {
+        self.tried.remove(contact);
         self.full.insert(peer, contact.clone());
     }
 
     /// `peer` has no room: what it tells of leads where it leads.
     pub(super) fn on_full(&mut self, peer: PeerId) {
         if let Some(contact) = self.contact(&peer).cloned() {
-            self.on_contact_full(&contact, peer);
+            self.full.insert(peer, contact);
         }
     }
 
@@ -131,6 +135,9 @@ mod tests {
             bridges.on_dialed(&peer(2));
         }
         assert!(!bridges.leads(&peer(2)), "enough was tried");
+        bridges.on_contact_full(&contact, peer(1));
+        assert!(bridges.leads(&peer(2)), "the contact was dialed again");
+        bridges.on_dialed(&peer(2));
         assert_eq!(bridges.take_reached([peer(2)].iter()).len(), 1);
     }
 
