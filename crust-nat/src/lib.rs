@@ -1,6 +1,7 @@
 //! What stands between this machine and the world, and how to get through it.
 //!
-//! **This crate is empty so far; nothing here works yet.** What follows is what it will be.
+//! **Under way.** [`ExternalAddrs`] (which external address to believe) and [`network_changes`] work; what follows is what
+//! this crate will be.
 //!
 //! Most machines sit behind a NAT, many behind two. Whether a peer can reach them depends on what those do, so the
 //! first thing is to know it, and the second to use the mildest means that works. Each part will be of use without the
@@ -26,3 +27,13 @@
 //!
 //! Until then a node is reached where the network lets it be: on its LAN, at a public address, or through a port that
 //! somebody forwarded by hand.
+
+mod external;
+mod network;
+mod protocol;
+
+pub use self::{
+    external::{ExternalAddrs, ExternalChange, LocalPort, Observation},
+    network::{NetworkChange, NetworkLook, network_changes},
+    protocol::Protocol,
+};
