@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
-use crust_core::rt;
+use crust_core::{rt, source_towards};
 use futures::{StreamExt, stream, stream::BoxStream};
 use if_addrs::IfOperStatus;
 
@@ -72,7 +72,7 @@ impl NetworkLook {
             at: rt::now(),
             unix_time: rt::unix_time(),
             addrs: interfaces.map(|interface| interface.ip()).collect(),
-            default_route: SOMEWHERE.map(source_towards),
+            default_route: SOMEWHERE.map(|ip| source_towards(SocketAddr::new(ip, DISCARD)).ok()),
         }
     }
 
@@ -96,18 +96,6 @@ impl NetworkLook {
         let by_unix = self.unix_time.saturating_sub(last.unix_time);
         by_monotonic > ASLEEP || by_unix > by_monotonic + ASLEEP
     }
-}
-
-/// The source address of packets to `ip`: a socket that is connected tells it and sends nothing.
-fn source_towards(ip: IpAddr) -> Option<IpAddr> {
-    let any: IpAddr = match ip {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
-    socket.connect(SocketAddr::new(ip, DISCARD)).ok()?;
-    let source = socket.local_addr().ok()?.ip();
-    (!source.is_unspecified()).then_some(source)
 }
 
 /// Addresses that only a default route leads to: those of documentation (RFC 5737, RFC 3849).
