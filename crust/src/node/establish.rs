@@ -143,6 +143,11 @@ async fn agree(
         rest,
     } = meet(inner, connection, opening).await?;
     inner.on_told(keyring.peer, &theirs.addrs);
+    let (local, remote) = (
+        keyring.connection.local_addr(),
+        keyring.connection.remote_addr(),
+    );
+    inner.on_seen(local, remote, &theirs.observed);
     let shared = share(inner, &keyring, opening, &ours, &theirs);
     let end = (theirs.ended, rest);
     let (first, living) = settle(inner, &mut keyring, &shared, end, opening).await?;
