@@ -19,6 +19,8 @@ mod keyring;
 #[cfg(feature = "nat")]
 mod outside;
 mod random;
+#[cfg(feature = "nat")]
+pub(crate) mod reach;
 pub(crate) mod refusals;
 pub(crate) mod registry;
 pub(crate) mod room;

@@ -11,7 +11,7 @@ use {crate::node::finders::CacheFile, crust_core::Contact};
 #[cfg(feature = "beacon")]
 use crate::node::finders::Lan;
 #[cfg(feature = "nat")]
-use crate::node::outside::watch_network;
+use crate::node::{outside::watch_network, reach::reach};
 use crate::{
     control::{Channel, Switchboard},
     error::StartError,
@@ -318,6 +318,8 @@ fn start_loops(
     #[cfg(feature = "nat")]
     if !inner.listening.is_empty() {
         loops.push(rt::spawn(watch_network(inner.clone(), running())));
+        let events = inner.switchboard.open(Channel::Reach);
+        loops.push(rt::spawn(reach(inner.clone(), events, running())));
     }
     if let Some(events) = contacts {
         loops.push(rt::spawn(serve(inner.clone(), events, running())));

@@ -20,7 +20,7 @@ use futures::{
 use ipnet::IpNet;
 
 #[cfg(feature = "nat")]
-use crate::node::outside::Outside;
+use crate::node::{outside::Outside, reach::Reaching};
 use crate::{
     control::Switchboard,
     event::{AbuseKind, Event, hub::Hub},
@@ -79,6 +79,8 @@ pub(crate) struct Inner {
     pub(super) clocks: Clocks,
     #[cfg(feature = "nat")]
     pub(super) outside: Outside,
+    #[cfg(feature = "nat")]
+    pub(super) reaching: Reaching,
     book: Mutex<Book>,
     counters: Counters,
     tokens: AtomicU64,
@@ -135,6 +137,8 @@ impl Inner {
             clocks: Clocks::default(),
             #[cfg(feature = "nat")]
             outside: Outside::default(),
+            #[cfg(feature = "nat")]
+            reaching: Reaching::new(parts.seed[1]),
             switchboard: parts.switchboard,
             budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
@@ -300,6 +304,10 @@ impl Inner {
         let endpoints = endpoints.into_iter().map(|mut endpoint| {
             let seen = || self.outside.external(&endpoint.local);
             endpoint.external = endpoint.external.or_else(seen);
+            let external = endpoint.external.as_ref();
+            endpoint.reachability = external
+                .map(|external| self.reaching.reachability_at(external))
+                .unwrap_or_default();
             endpoint
         });
         endpoints.into_iter().collect()

@@ -58,6 +58,7 @@ pub(crate) async fn watch_network(inner: Arc<Inner>, _running: Running) {
     let mut changes = network_changes();
     while let Some(change) = changes.next().await {
         inner.outside.on_network_change(change);
+        inner.reaching.forget();
     }
 }
 
