@@ -27,4 +27,5 @@
 //! Until then a node is reached where the network lets it be: on its LAN, at a public address, or through a port that
 //! somebody forwarded by hand.
 
+pub mod behaviour;
 pub mod stun;

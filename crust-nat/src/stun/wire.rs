@@ -10,6 +10,7 @@ pub mod kind;
 mod message;
 mod writer;
 
+pub(super) use self::header::HEADER_LEN;
 pub use self::{
     attribute::{Attribute, AttributeKinds, Change},
     error::{DecodeError, IntegrityError},
