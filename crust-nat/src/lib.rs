@@ -28,9 +28,11 @@
 //! Until then a node is reached where the network lets it be: on its LAN, at a public address, or through a port that
 //! somebody forwarded by hand.
 
+pub mod behaviour;
 mod external;
 mod network;
 mod protocol;
+pub mod stun;
 
 pub use self::{
     external::{ExternalAddrs, ExternalChange, LocalPort, Observation},

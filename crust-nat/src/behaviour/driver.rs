@@ -1,0 +1,85 @@
+//! The tests over real ports.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use crust_core::{
+    rt,
+    udp::{BindError, RegisterError, UdpPort},
+};
+use futures::{StreamExt, stream::FuturesUnordered};
+use thiserror::Error;
+
+use super::discovery::{Behaviour, Discovery, DiscoveryOutput, Probe, ProbePort};
+use crate::stun::{Request, Retransmission, Stun, StunConfig};
+
+/// Finds out how the NAT between the port of `stun` and `server` behaves.
+///
+/// It takes two round trips where everybody is let in, and 2.3 s at most where somebody is not or packets are lost. What
+/// could not be measured is `None` in what it gives: all of it where `server` does not answer.
+///
+/// # Errors
+///
+/// [`DiscoverError`] where there is no fresh port for the tests of filtering.
+///
+/// # Cancel safety
+///
+/// Dropping the future gives all tests up, and frees the fresh port.
+pub async fn discover(stun: &Stun, server: SocketAddr) -> Result<Behaviour, DiscoverError> {
+    let (port, driver) = UdpPort::bind(SocketAddr::new(stun.local_addr().ip(), 0))?;
+    let fresh = Stun::new(&port, StunConfig::default().with_server(None))?;
+    let _driver = rt::spawn(driver.run());
+    let [main_at, fresh_at] = [stun, &fresh].map(|it| local_addr(it.local_addr(), server));
+    let mut discovery = Discovery::new(server, main_at, fresh_at);
+    let mut asked = FuturesUnordered::new();
+    loop {
+        match discovery.poll_output() {
+            Some(DiscoveryOutput::Finished(behaviour)) => return Ok(behaviour),
+            Some(DiscoveryOutput::Probe(probe)) => {
+                let port = match probe.port {
+                    ProbePort::Fresh => &fresh,
+                    ProbePort::Main => stun,
+                };
+                asked.push(async move { (probe, port.request(request(probe)).await) });
+            }
+            None => match asked.next().await {
+                Some((probe, result)) => discovery.handle_result(probe, &result),
+                None => return Ok(discovery.behaviour()),
+            },
+        }
+    }
+}
+
+/// Why nothing could be found out.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DiscoverError {
+    /// A fresh port could not be bound.
+    #[error("no port for the tests of filtering")]
+    Bind(#[from] BindError),
+    /// The fresh port does not take STUN.
+    #[error("the port for the tests of filtering takes no protocol")]
+    Register(#[from] RegisterError),
+}
+
+const fn request(probe: Probe) -> Request {
+    Request::new(probe.destination)
+        .with_change(probe.change)
+        .with_retransmission(Retransmission::QUICK)
+}
+
+/// `bound`, with the address that this host has on its way to `remote` where it is bound to all.
+fn local_addr(bound: SocketAddr, remote: SocketAddr) -> SocketAddr {
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    let any: IpAddr = match remote {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // Nothing is sent: connecting only asks for the way.
+    let asked = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect(remote)?;
+        socket.local_addr()
+    });
+    asked.map_or(bound, |asked| SocketAddr::new(asked.ip(), bound.port()))
+}
