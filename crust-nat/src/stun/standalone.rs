@@ -82,8 +82,10 @@ impl StunServer {
             let place = at(port.local_addr())?;
             Some((place, (port, driver)))
         });
+        let mut placed: Vec<Bound> = placed.collect();
+        placed.sort_by_key(|(place, _)| *place);
         let server = Server::new(config, rt::now()).with_places(places);
-        Self::run(server, places, placed.collect())
+        Self::run(server, places, placed)
     }
 
     /// Serves the same addresses over `transport` too, whose scheme is `scheme`: `tcp`.
@@ -113,7 +115,7 @@ impl StunServer {
         Ok(())
     }
 
-    /// The addresses served, the primary one first.
+    /// The addresses served, in the order of [`Place::ALL`].
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let ports = self.shared.ports.iter();
         ports.map(|(place, _)| self.places.addr(*place))
