@@ -32,10 +32,12 @@ pub mod behaviour;
 mod external;
 mod network;
 mod protocol;
+pub mod report;
 pub mod stun;
 
 pub use self::{
     external::{ExternalAddrs, ExternalChange, LocalPort, Observation},
     network::{NetworkChange, NetworkLook, network_changes},
     protocol::Protocol,
+    report::{NatReport, Prober},
 };

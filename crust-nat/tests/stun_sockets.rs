@@ -238,6 +238,10 @@ fn what_only_looks_like_stun_is_counted() {
     assert_eq!(here.stun.stats().server.answered, 0);
 }
 
+fn tcp_transport() -> Arc<dyn Transport> {
+    Arc::new(TcpTransport::new())
+}
+
 async fn dial(server: SocketAddr) -> Connection {
     let addr = Addr::from_socket_addr("tcp", server);
     let (transport, opts) = (TcpTransport::new(), DialOpts::default());
@@ -248,7 +252,7 @@ async fn dial(server: SocketAddr) -> Connection {
 fn tcp_tells_the_address_of_the_connection() {
     run(async {
         let mut server = StunServer::bind(any(), ServerConfig::default()).unwrap();
-        server.listen(&TcpTransport::new(), "tcp").await.unwrap();
+        server.listen(&tcp_transport(), "tcp").await.unwrap();
         let mut connection = dial(server.local_addr()).await;
         for _ in 0..2 {
             let binding = tcp::binding(&mut connection).await.unwrap();
@@ -262,7 +266,7 @@ fn tcp_tells_the_address_of_the_connection() {
 fn tcp_server_hangs_up_on_what_is_not_stun() {
     run(async {
         let mut server = StunServer::bind(any(), ServerConfig::default()).unwrap();
-        server.listen(&TcpTransport::new(), "tcp").await.unwrap();
+        server.listen(&tcp_transport(), "tcp").await.unwrap();
         let mut connection = dial(server.local_addr()).await;
         connection
             .write_all(b"GET / HTTP/1.1\r\n\r\nXX")
@@ -362,7 +366,7 @@ mod two_addresses {
     fn four_places_are_served_over_tcp_too() {
         run(async {
             let mut server = server();
-            server.listen(&TcpTransport::new(), "tcp").await.unwrap();
+            server.listen(&tcp_transport(), "tcp").await.unwrap();
             let both = server.local_addrs().last();
             let mut places = 0;
             for place in server.local_addrs() {
