@@ -177,7 +177,9 @@ fn learn(nat: Nat, lifetimes: Lifetimes) -> String {
 
 /// Which packets are translated on their way out: those to outside, and with hairpin those that come back inside.
 fn outs(nat: Nat) -> impl Iterator<Item = &'static str> {
-    let hairpin = nat.is_hairpinning.then_some("oifname lan ct status dnat");
+    let hairpin = nat
+        .is_hairpinning
+        .then_some("iifname lan oifname lan ct status dnat");
     ["oifname wan"].into_iter().chain(hairpin)
 }
 

@@ -15,7 +15,7 @@ use crust_tests::netlab::{Host, Lab, Link, Loss, RouterBuilder};
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) lab: Lab,
-    servers: Vec<Server>,
+    _servers: Vec<Server>,
 }
 
 /// A server in a process of its own; it ends when this is dropped.
@@ -38,7 +38,10 @@ impl Scene {
             Server::start(&lab, ["11.0.0.10", "21.0.0.10"]),
             Server::start(&lab, ["2d00:1::10", "2d00:2::10"]),
         ];
-        Some(Self { lab, servers })
+        Some(Self {
+            lab,
+            _servers: servers,
+        })
     }
 
     /// As many reports of a host behind such a router as `NETLAB_RUNS` says, or one: each has a router of its own, in another

@@ -32,6 +32,17 @@ fn hairpin_shows_neighbours_their_external_address() {
 }
 
 #[test]
+fn hairpin_shows_those_outside_as_they_are() {
+    let Some(scene) = Scene::open() else { return };
+    let [host, _] = neighbours(&scene, Nat::FULL_CONE.with_hairpin());
+    let probe = udp::Probe::new(&scene);
+    let client = udp::client(&host);
+    let outside = udp::seen(&client, &probe.servers()[0]);
+    probe.stranger().send_to(b"hello", outside).unwrap();
+    assert_eq!(udp::receive(&client), Some(scene.stranger_addr()));
+}
+
+#[test]
 fn hairpin_carries_tcp() {
     let Some(scene) = Scene::open() else { return };
     for (name, nat) in Nat::NAMED {
