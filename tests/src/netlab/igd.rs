@@ -100,7 +100,7 @@ impl Igd {
         let Some(mut daemon) = self.daemon.take() else {
             return false;
         };
-        daemon.kill().expect("an own child can be killed");
+        // Waiting closes what it is tied by.
         daemon.wait().expect("an own child can be waited for");
         true
     }
@@ -121,14 +121,14 @@ impl Igd {
         let config = format!("{folder}/miniupnpd.conf");
         fs::write(&config, self.config.text(&self.lan, folder)).expect("a file can be written");
         let log = fs::File::create(format!("{folder}/log")).expect("a file can be made");
-        let mut command = Command::new("miniupnpd");
+        let mut command = Command::new("sh");
         command
-            .args(["-d", "-f", &config, "-P", &format!("{folder}/pid")])
-            .stdin(Stdio::null())
+            .args(["-c", TIED, "miniupnpd", &config, &format!("{folder}/pid")])
+            .stdin(Stdio::piped())
             .stderr(log.try_clone().expect("a file can be shared"))
             .stdout(log);
         let daemon = self.lan.netns.run(|| command.spawn());
-        self.daemon = Some(daemon.expect("miniupnpd is there"));
+        self.daemon = Some(daemon.expect("a shell is there"));
         self.wait_answering();
     }
 
@@ -143,13 +143,11 @@ impl Igd {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn wait_answering(&mut self) {
+    fn wait_answering(&self) {
         let start = rt::now();
         while !self.is_answering() {
-            let daemon = self.daemon.as_mut().expect("it was started");
-            let has_ended = daemon.try_wait().is_ok_and(|status| status.is_some());
-            let is_hopeless = has_ended || start.elapsed() > START_LIMIT;
-            assert!(!is_hopeless, "miniupnpd does not start:\n{}", self.log());
+            let is_in_time = start.elapsed() < START_LIMIT;
+            assert!(is_in_time, "miniupnpd does not start:\n{}", self.log());
             thread::sleep(LOOK_EVERY);
         }
     }
@@ -173,6 +171,10 @@ impl Drop for Igd {
     }
 }
 
+/// Runs miniupnpd until the input ends: when that is closed, or with this process however it ends, so that no server is left
+/// behind. Signals of the terminal are for this process.
+const TIED: &str =
+    r#"trap '' INT TERM; miniupnpd -d -f "$1" -P "$2" & read -r _; kill -KILL $!; wait"#;
 const DAY_S: u32 = 86_400;
 const HTTP_PORT: u16 = 5_000;
 /// UPnP Device Architecture 2.0 §1.

@@ -19,10 +19,7 @@ impl Uplink {
     /// Makes the device `wan` in `netns`, down and without addresses, and routes `ips` there.
     pub(super) fn new(fabric: Arc<Fabric>, netns: &Netns, ips: &[IpAddr], link: Link) -> Self {
         let device = netns.run(|| {
-            let device = DeviceBuilder::new()
-                .name("wan")
-                .tx_queue_len(QUEUE)
-                .enable(false);
+            let device = DeviceBuilder::new().name("wan").enable(false);
             let device = device.build_sync().expect("a TUN device can be made");
             // Closing one that is not kept takes 35 ms. This one goes with its namespace.
             device.persist().expect("a TUN device can be kept");
@@ -43,7 +40,8 @@ impl Uplink {
         for ip in &v6 {
             lines += &format!("addr add {ip}/128 dev wan nodad\n");
         }
-        lines += "link set wan up\n";
+        // Not when the device is made: that call is for the machine's own root.
+        lines += &format!("link set wan txqueuelen {QUEUE} up\n");
         if let Some(first) = v4.first() {
             lines += &format!("route add default dev wan src {first}\n");
         }
