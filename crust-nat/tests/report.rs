@@ -1,5 +1,6 @@
 //! Reports without a NAT: servers on loopback.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -17,16 +17,27 @@ pub(super) fn allocation(ports: &[(u16, u16)]) -> Option<Allocation> {
         .windows(2)
         .map(|pair| pair[1].1.wrapping_sub(pair[0].1).cast_signed())
         .collect();
-    let mut sorted = steps.clone();
-    sorted.sort_unstable();
-    let step = sorted[sorted.len() / 2];
-    let in_line = steps.iter().filter(|other| **other == step).count();
-    let is_step = step != 0 && step.unsigned_abs() <= WIDEST_STEP;
-    // One mapping out of line costs two steps, one that somebody else took costs one.
-    if is_step && in_line + 2 >= steps.len() && in_line >= 2 {
-        return Some(Allocation::Sequential { step });
+    // What else is sent at the same time takes ports too: then a step is several in one.
+    let is_small = |step: &&i16| **step != 0 && step.unsigned_abs() <= WIDEST_STEP;
+    for is_rising in [true, false] {
+        let in_line = steps.iter().filter(is_small);
+        let in_line = in_line.filter(|step| step.is_positive() == is_rising);
+        // One mapping out of line costs two steps.
+        if in_line.clone().count() + 2 >= steps.len() {
+            let step = in_line.copied().reduce(common_divisor);
+            return step.map(|step| Allocation::Sequential { step });
+        }
     }
     Some(Allocation::Random)
+}
+
+/// The greatest number that divides both, with their sign, which is the same.
+fn common_divisor(one: i16, other: i16) -> i16 {
+    let (mut one, mut other) = (one, other);
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 /// For how long mappings lived over which nothing was sent: after how many seconds each was looked for, and whether it was
@@ -45,8 +56,8 @@ pub(super) fn lifetime(looks: &[(u32, bool)]) -> Option<Lifetime> {
 }
 
 /// With fewer new mappings chance could look like a rule.
-const LEAST_MAPPINGS: usize = 4;
-/// The widest step that is taken for one: chance makes the same step of this size twice in ten million cases.
+const LEAST_MAPPINGS: usize = 5;
+/// The widest step that is taken for one: chance makes three of five that small once in a billion cases.
 const WIDEST_STEP: u16 = 16;
 
 #[cfg(test)]
@@ -57,7 +68,14 @@ mod tests {
 
     #[test]
     fn allocations_are_told_apart() {
-        let random = [(1, 9_000), (2, 40_001), (3, 1_025), (4, 60_000), (5, 33)];
+        let random = [
+            (1, 9_000),
+            (2, 40_001),
+            (3, 1_025),
+            (4, 60_000),
+            (5, 33),
+            (6, 50),
+        ];
         assert_eq!(allocation(&random), Some(Allocation::Random));
         let kept = [(11, 11), (22, 22), (33, 4_000), (44, 44), (55, 55)];
         assert_eq!(allocation(&kept), Some(Allocation::Preserving));
@@ -66,14 +84,20 @@ mod tests {
             let rising: Vec<_> = (0..5).map(|number| (9, port(number))).collect();
             assert_eq!(allocation(&rising), Some(Allocation::Sequential { step }));
         }
-        assert_eq!(allocation(&kept[..3]), None);
+        assert_eq!(allocation(&kept[..4]), None);
     }
 
     #[test]
     fn ports_go_on_at_the_other_end_and_others_may_come_between() {
-        let ports = [65_534, 65_535, 0, 2, 3].map(|port| (9, port));
-        let expected = Some(Allocation::Sequential { step: 1 });
-        assert_eq!(allocation(&ports), expected);
+        for ports in [
+            [65_534, 65_535, 0, 2, 3, 5],
+            [1, 4, 6, 9, 11, 14],
+            [7, 40_000, 8, 9, 10, 11],
+        ] {
+            let ports = ports.map(|port| (99, port));
+            let expected = Some(Allocation::Sequential { step: 1 });
+            assert_eq!(allocation(&ports), expected);
+        }
     }
 
     #[test]

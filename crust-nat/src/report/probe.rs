@@ -32,6 +32,7 @@ use crate::behaviour::Observation;
 #[must_use = "a prober measures nothing until it is asked for a report"]
 pub struct Prober {
     servers: Vec<SocketAddr>,
+    peers: Vec<SocketAddr>,
     tcp: Option<Arc<dyn Transport>>,
 }
 
@@ -43,14 +44,18 @@ impl Prober {
     pub fn new(servers: impl IntoIterator<Item = SocketAddr>) -> Self {
         let mut prober = Self {
             servers: Vec::new(),
+            peers: Vec::new(),
             tcp: None,
         };
-        for server in servers {
-            if !prober.servers.contains(&server) && prober.servers.len() < Self::MAX_SERVERS {
-                prober.servers.push(server);
-            }
-        }
+        add(&mut prober.servers, servers);
         prober
+    }
+
+    /// Asks these too: UDP ports of Crust nodes, which answer as servers of one address do. Of more than
+    /// [`MAX_SERVERS`](Self::MAX_SERVERS) the first ones.
+    pub fn with_peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        add(&mut self.peers, peers);
+        self
     }
 
     /// Asks the same servers over TCP too. `transport` serves the scheme `tcp`, and dials from the port that it listens on.
@@ -66,18 +71,23 @@ impl Prober {
     /// Dropping the future frees all ports.
     pub async fn report(&self) -> NatReport {
         let started_at = rt::now();
-        let of_family = |is_v4: bool| {
-            let of_family = self.servers.iter().filter(|it| it.is_ipv4() == is_v4);
+        let of_family = |all: &[SocketAddr], is_v4: bool| {
+            let of_family = all.iter().filter(|it| it.is_ipv4() == is_v4);
             of_family.copied().collect::<Vec<_>>()
         };
-        let (v4, v6) = (of_family(true), of_family(false));
+        let all = [&self.servers[..], &self.peers[..]].concat();
+        let (udp_v4, udp_v6) = (of_family(&all, true), of_family(&all, false));
+        let (tcp_v4, tcp_v6) = (
+            of_family(&self.servers, true),
+            of_family(&self.servers, false),
+        );
         let tcp = self.tcp.as_ref();
         let deadline = started_at + LONGEST;
         let (udp, tcp, udp_v6, tcp_v6) = join!(
-            udp::probe(&v4),
-            tcp::probe(tcp, &v4, deadline),
-            udp::probe(&v6),
-            tcp::probe(tcp, &v6, deadline),
+            udp::probe(&udp_v4),
+            tcp::probe(tcp, &tcp_v4, deadline),
+            udp::probe(&udp_v6),
+            tcp::probe(tcp, &tcp_v6, deadline),
         );
         let mut report = NatReport {
             servers: [udp.servers, tcp.servers, udp_v6.servers, tcp_v6.servers].concat(),
@@ -92,6 +102,15 @@ impl Prober {
         tell_blocked(&mut report.udp_v6, &report.tcp_v6);
         report.nats = nats(&report);
         report
+    }
+}
+
+/// Adds those that are new, while there is room.
+fn add(all: &mut Vec<SocketAddr>, more: impl IntoIterator<Item = SocketAddr>) {
+    for addr in more {
+        if !all.contains(&addr) && all.len() < Prober::MAX_SERVERS {
+            all.push(addr);
+        }
     }
 }
 
