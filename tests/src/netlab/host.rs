@@ -9,6 +9,8 @@ use std::{
 use super::{lan::Lan, netns::Netns, shell, uplink::Uplink};
 
 /// A host of the lab: a public one with addresses of its own, or one behind a router.
+///
+/// Its sockets reach others as long as this is there.
 #[derive(Debug)]
 pub struct Host {
     netns: Netns,

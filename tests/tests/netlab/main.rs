@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 mod faults;
+mod guests;
 mod igd;
 mod kinds;
 mod lifetimes;
