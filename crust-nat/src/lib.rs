@@ -26,3 +26,5 @@
 //!
 //! Until then a node is reached where the network lets it be: on its LAN, at a public address, or through a port that
 //! somebody forwarded by hand.
+
+pub mod gateway;
