@@ -29,6 +29,8 @@ pub(crate) struct Client<D> {
     exchange: Exchange,
     presence: Presence,
     retry: Retry,
+    /// Whether it was told that the gateway is silent, which it is no more once it answers.
+    is_told_silent: bool,
     is_closing: bool,
     outputs: VecDeque<Output>,
 }
@@ -78,6 +80,7 @@ impl<D: Dialect> Client<D> {
             exchange: Exchange::Idle { probe_at: now },
             presence: Presence::Unknown { last: None },
             retry: Retry::default(),
+            is_told_silent: false,
             is_closing: false,
             outputs: VecDeque::new(),
         };
@@ -123,6 +126,14 @@ impl<D: Dialect> Client<D> {
         self.proceed(now);
     }
 
+    /// Looks at once whether the gateway is there, and still knows us.
+    pub(crate) fn check(&mut self, now: Instant) {
+        if let Exchange::Idle { probe_at } = &mut self.exchange {
+            *probe_at = now;
+            self.proceed(now);
+        }
+    }
+
     /// Takes a datagram. What is no answer of the gateway to what was asked changes nothing.
     pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let Exchange::Waiting { ask, .. } = &self.exchange else {
@@ -140,6 +151,9 @@ impl<D: Dialect> Client<D> {
             Some(Reply::Said { epoch_s, said }) => {
                 self.on_epoch(now, epoch_s);
                 self.rest(now);
+                if std::mem::take(&mut self.is_told_silent) {
+                    self.tell_found();
+                }
                 self.on_said(now, &ask, said);
             }
         }
@@ -241,6 +255,7 @@ impl<D: Dialect> Client<D> {
         };
         if !gives_up {
             if next == TELLING_ATTEMPTS {
+                self.is_told_silent = true;
                 self.emit(Event::Failed(MappingFailure::NoAnswer));
             }
             return self.ask(now, ask, next);
@@ -305,19 +320,24 @@ impl<D: Dialect> Client<D> {
             let failure = MappingFailure::ExternalAddress { ip };
             return self.fail(now, failure, RetryKind::Refused);
         }
-        let Presence::Here { epoch, external_ip } = &mut self.presence else {
+        let Presence::Here { external_ip, .. } = &mut self.presence else {
             return;
         };
         let before = std::mem::replace(external_ip, ip.or(*external_ip));
-        let found = Found {
-            version: None,
-            external_ip: *external_ip,
-            epoch_s: Some(epoch.gateway_s()),
-        };
         if ip.is_some() && before.is_some() && before != ip {
             self.forget_all(now);
         }
-        self.emit(Event::Found(found));
+        self.tell_found();
+    }
+
+    fn tell_found(&mut self) {
+        if let Presence::Here { epoch, external_ip } = self.presence {
+            self.emit(Event::Found(Found {
+                version: None,
+                external_ip,
+                epoch_s: Some(epoch.gateway_s()),
+            }));
+        }
     }
 
     fn external(

@@ -21,10 +21,10 @@ mod ssdp;
 mod xml;
 
 pub(crate) use self::{
-    action::{Action, Arguments},
+    action::Arguments,
     client::{Call, Client, Output},
     description::read_description,
-    http::{Request, ResponseReader},
+    http::{Request, Response, ResponseReader},
     location::Location,
     service::Service,
     ssdp::{SEARCH_TARGETS, admit, search},

@@ -168,7 +168,7 @@ impl Arguments {
         }
         let name = format!("{}Response", action.name());
         let answer = elements.find(|node| node.tag_name().name() == name);
-        let answer = answer.ok_or(unusable(AnswerError::Xml))?;
+        let answer = answer.ok_or_else(|| unusable(AnswerError::Xml))?;
         let arguments = answer.children().filter(roxmltree::Node::is_element);
         let arguments = arguments.take(MAX_ARGUMENTS).map(|node| {
             let value = node.text().unwrap_or_default().trim();

@@ -139,6 +139,16 @@ impl Client {
         self.proceed(now);
     }
 
+    /// Looks at once whether the gateway is there, and still knows us.
+    pub(crate) fn check(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Absent { find_at } => *find_at = now,
+            State::Idle(ready) => ready.check_at = now,
+            State::Calling { .. } | State::Finding | State::Greeting { .. } => {}
+        }
+        self.proceed(now);
+    }
+
     /// The gateway's services, or why there are none.
     pub(crate) fn handle_found(
         &mut self,
