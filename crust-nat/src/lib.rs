@@ -30,6 +30,7 @@
 
 pub mod behaviour;
 mod external;
+pub mod gateway;
 mod network;
 mod protocol;
 pub mod report;
