@@ -17,13 +17,14 @@ pub(crate) mod inner;
 pub(crate) mod keep;
 mod keyring;
 #[cfg(feature = "nat")]
-mod outside;
+pub(crate) mod outside;
 mod random;
 #[cfg(feature = "nat")]
 pub(crate) mod reach;
 pub(crate) mod refusals;
 pub(crate) mod registry;
 pub(crate) mod room;
+mod start;
 pub(crate) mod tasks;
 mod told;
 mod ways;
@@ -295,7 +296,11 @@ impl Handle {
 async fn end(inner: Arc<Inner>) {
     let idle = || poll_fn(|cx| inner.tasks.poll_idle(cx));
     let all = async {
-        futures::join!(idle(), inner.finders.shutdown());
+        #[cfg(feature = "nat")]
+        let outside = inner.outside.shutdown();
+        #[cfg(not(feature = "nat"))]
+        let outside = std::future::ready(());
+        futures::join!(idle(), inner.finders.shutdown(), outside);
     };
     if rt::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
         for session in inner.registry.sessions() {

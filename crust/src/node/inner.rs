@@ -120,6 +120,8 @@ pub(crate) struct Parts {
     pub(crate) listening: Vec<Addr>,
     pub(crate) seed: [u64; 2],
     pub(crate) switchboard: Arc<Switchboard>,
+    #[cfg(feature = "nat")]
+    pub(crate) outside: Outside,
 }
 
 impl Inner {
@@ -136,7 +138,7 @@ impl Inner {
             exchange: Exchange::new(),
             clocks: Clocks::default(),
             #[cfg(feature = "nat")]
-            outside: Outside::default(),
+            outside: parts.outside,
             #[cfg(feature = "nat")]
             reaching: Reaching::new(parts.seed[1]),
             switchboard: parts.switchboard,
@@ -302,8 +304,13 @@ impl Inner {
         let endpoints = endpoints::endpoints(&self.listening);
         #[cfg(feature = "nat")]
         let endpoints = endpoints.into_iter().map(|mut endpoint| {
-            let seen = || self.outside.external(&endpoint.local);
-            endpoint.external = endpoint.external.or_else(seen);
+            let local = &endpoint.local;
+            let elsewhere = || {
+                self.outside
+                    .mapped(local)
+                    .or_else(|| self.outside.seen(local))
+            };
+            endpoint.external = endpoint.external.or_else(elsewhere);
             let external = endpoint.external.as_ref();
             endpoint.reachability = external
                 .map(|external| self.reaching.reachability_at(external))

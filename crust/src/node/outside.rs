@@ -1,31 +1,139 @@
-//! What this node is from outside: the external addresses of its ports, as peers see them.
+//! What this node is from outside: the external addresses of its ports, as peers and servers see them and as gateways give
+//! them.
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU16,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use crust_core::Addr;
-use crust_nat::{ExternalAddrs, LocalPort, NetworkChange, Observation, Protocol, network_changes};
-use futures::StreamExt;
+use crust_core::{Addr, rt};
+use crust_nat::{
+    ExternalAddrs, LocalPort, NetworkChange, Observation, Protocol,
+    gateway::{InternalPort, MappingReport, PortMapper, PortMapperConfig, PortRequest},
+    network_changes,
+    stun::Stun,
+};
+use futures::{
+    StreamExt,
+    future::{Either, join_all, select},
+};
 
 use crate::{
     node::{inner::Inner, tasks::Running},
     sync::lock,
 };
 
-/// What peers say of this node's addresses, and what of it is believed.
-#[derive(Debug, Default)]
+/// What a node does about the NATs in front of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Nat {
+    /// Whether it asks the gateways for its ports, by PCP, NAT-PMP and UPnP; yes.
+    pub map_ports: bool,
+    /// STUN servers that it asks how they see its UDP port; none. Peers tell it the same.
+    pub servers: Vec<SocketAddr>,
+}
+
+impl Default for Nat {
+    fn default() -> Self {
+        Self {
+            map_ports: true,
+            servers: Vec::new(),
+        }
+    }
+}
+
+/// What is known of a node from outside.
+#[derive(Debug)]
 pub(crate) struct Outside {
     external: Mutex<ExternalAddrs>,
+    mapper: Mutex<Option<PortMapper>>,
+    /// What speaks STUN on the node's UDP ports.
+    stun: Vec<Stun>,
+    servers: Vec<SocketAddr>,
 }
 
 impl Outside {
+    /// Begins to ask the gateways for the ports of `listening`, where it is to; returns at once. `nonce_key`: a secret of
+    /// this node, the same in each run.
+    pub(crate) fn start(
+        nat: Option<Nat>,
+        listening: &[Addr],
+        stun: Vec<Stun>,
+        nonce_key: [u8; 32],
+    ) -> Self {
+        let ports: Vec<_> = listening.iter().filter_map(internal_port).collect();
+        let is_mapping = nat.as_ref().is_some_and(|nat| nat.map_ports) && !ports.is_empty();
+        let mapper = is_mapping.then(|| {
+            let config = PortMapperConfig::default().with_nonce_key(nonce_key);
+            let mapper = PortMapper::start(config);
+            for port in ports {
+                if let Err(error) = mapper.add(PortRequest::new(port)) {
+                    tracing::warn!(%error, "port not mapped");
+                }
+            }
+            mapper
+        });
+        Self {
+            external: Mutex::default(),
+            mapper: Mutex::new(mapper),
+            stun,
+            servers: nat.map(|nat| nat.servers).unwrap_or_default(),
+        }
+    }
+
     /// A peer at `remote` says that it sees `local` as `seen`. `is_bound`: `local` has a port that the node listens on,
     /// not one that the connection was given by chance.
     pub(crate) fn on_seen(&self, local: &Addr, remote: &Addr, seen: &Addr, is_bound: bool) {
-        let observation = observation(local, remote, seen, is_bound);
-        let change = observation.and_then(|observation| lock(&self.external).observe(&observation));
+        if let Some(observation) = observation(local, remote, seen, is_bound) {
+            self.observe(&observation);
+        }
+    }
+
+    /// Where the world sees a port that is bound to `local`, as far as peers agree.
+    pub(crate) fn seen(&self, local: &Addr) -> Option<Addr> {
+        let port = LocalPort {
+            protocol: protocol(local)?,
+            addr: local.socket_addr()?,
+        };
+        let external = lock(&self.external).external(&port)?;
+        Some(Addr::from_socket_addr(local.scheme(), external))
+    }
+
+    /// Where a gateway says that a port that is bound to `local` is reached, as far as that can be true.
+    pub(crate) fn mapped(&self, local: &Addr) -> Option<Addr> {
+        let port = internal_port(local)?;
+        let report = self.mappings()?;
+        let mut mappings = report.of(port);
+        let of_local = mappings
+            .find(|mapping| Some(mapping.internal) == local.socket_addr() && mapping.is_credible());
+        Some(Addr::from_socket_addr(local.scheme(), of_local?.external))
+    }
+
+    /// What the gateways say; `None` where they are not asked.
+    pub(crate) fn mappings(&self) -> Option<Arc<MappingReport>> {
+        Some(lock(&self.mapper).as_ref()?.report())
+    }
+
+    /// Deletes the mappings.
+    pub(crate) async fn shutdown(&self) {
+        let mapper = lock(&self.mapper).take();
+        if let Some(mapper) = mapper {
+            mapper.shutdown().await;
+        }
+    }
+
+    fn observe(&self, observation: &Observation) {
+        let interface = observation.port.addr.ip();
+        let mut external = lock(&self.external);
+        let ip_before = external.ip(interface);
+        let change = external.observe(observation);
+        let ip = external.ip(interface).filter(|ip| Some(*ip) != ip_before);
+        drop(external);
+        if let (Some(ip), Some(mapper)) = (ip, &*lock(&self.mapper)) {
+            mapper.observe(ip);
+        }
         if let Some(change) = change {
             let (protocol, local) = (change.port.protocol, change.port.addr);
             match change.external {
@@ -37,28 +145,56 @@ impl Outside {
         }
     }
 
-    /// Where the world sees a port that is bound to `local`, as far as peers agree.
-    pub(crate) fn external(&self, local: &Addr) -> Option<Addr> {
-        let port = LocalPort {
-            protocol: protocol(local)?,
-            addr: local.socket_addr()?,
-        };
-        let external = lock(&self.external).external(&port)?;
-        Some(Addr::from_socket_addr(local.scheme(), external))
-    }
-
     /// What was seen before no longer holds.
     fn on_network_change(&self, _: NetworkChange) {
         lock(&self.external).clear();
+        if let Some(mapper) = &*lock(&self.mapper) {
+            mapper.refresh();
+        }
+    }
+
+    /// Asks the servers that were named how they see the UDP ports.
+    async fn ask_servers(&self) {
+        let pairs = self
+            .stun
+            .iter()
+            .flat_map(|stun| self.servers.iter().map(move |server| (stun, *server)));
+        let asked = pairs.map(|(stun, server)| async move {
+            let binding = stun.binding(server).await;
+            let local = crust_core::source_towards(server);
+            if let (Ok(binding), Ok(local)) = (binding, local) {
+                self.observe(&Observation {
+                    port: LocalPort {
+                        protocol: Protocol::Udp,
+                        addr: SocketAddr::new(local, stun.local_addr().port()),
+                    },
+                    observer: server.ip(),
+                    seen: binding.observed_addr,
+                });
+            }
+        });
+        join_all(asked).await;
     }
 }
 
-/// Notices changes of the network until it is dropped.
+/// Keeps what is known of the node from outside up to date, until it is dropped.
 pub(crate) async fn watch_network(inner: Arc<Inner>, _running: Running) {
     let mut changes = network_changes();
-    while let Some(change) = changes.next().await {
-        inner.outside.on_network_change(change);
-        inner.reaching.forget();
+    loop {
+        let asking = async {
+            loop {
+                inner.outside.ask_servers().await;
+                rt::sleep(ASK_AGAIN).await;
+            }
+        };
+        let asking = std::pin::pin!(asking);
+        match select(changes.next(), asking).await {
+            Either::Left((Some(change), _)) => {
+                inner.outside.on_network_change(change);
+                inner.reaching.forget();
+            }
+            Either::Left((None, _)) | Either::Right(_) => return,
+        }
     }
 }
 
@@ -84,17 +220,34 @@ fn protocol(addr: &Addr) -> Option<Protocol> {
     }
 }
 
+/// The port to map for a listener; none where it hears this host alone.
+fn internal_port(addr: &Addr) -> Option<InternalPort> {
+    let socket = addr.socket_addr().filter(|addr| !addr.ip().is_loopback())?;
+    let number = NonZeroU16::new(socket.port())?;
+    Some(match protocol(addr)? {
+        Protocol::Tcp => InternalPort::tcp(number),
+        Protocol::Udp => InternalPort::udp(number),
+    })
+}
+
+/// Mappings of NATs live for two minutes or more (RFC 4787 REQ-5), and an address that was given up is to be found again.
+const ASK_AGAIN: Duration = Duration::from_secs(100);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn outside() -> Outside {
+        Outside::start(None, &[], Vec::new(), [0; 32])
+    }
 
     fn addr(text: &str) -> Addr {
         text.parse().unwrap()
     }
 
-    fn external(outside: &Outside, local: &str) -> Option<String> {
-        let external = outside.external(&addr(local));
-        external.map(|external| external.to_string())
+    fn seen(outside: &Outside, local: &str) -> Option<String> {
+        let seen = outside.seen(&addr(local));
+        seen.map(|seen| seen.to_string())
     }
 
     fn seen_by_two(outside: &Outside, is_bound: bool) {
@@ -106,19 +259,27 @@ mod tests {
 
     #[test]
     fn port_that_two_networks_see_alike_has_an_external_address_until_the_network_changes() {
-        let outside = Outside::default();
+        let outside = outside();
         seen_by_two(&outside, true);
-        let believed = || external(&outside, "utp://192.168.1.2:5483");
+        let believed = || seen(&outside, "utp://192.168.1.2:5483");
         assert_eq!(believed().as_deref(), Some("utp://22.0.0.1:7"));
-        assert_eq!(external(&outside, "tcp://192.168.1.2:5483"), None);
+        assert_eq!(seen(&outside, "tcp://192.168.1.2:5483"), None);
         outside.on_network_change(NetworkChange::Woke);
         assert_eq!(believed(), None);
     }
 
     #[test]
     fn port_given_by_chance_tells_nothing_of_the_one_that_listens() {
-        let outside = Outside::default();
+        let outside = outside();
         seen_by_two(&outside, false);
-        assert_eq!(external(&outside, "utp://192.168.1.2:5483"), None);
+        assert_eq!(seen(&outside, "utp://192.168.1.2:5483"), None);
+    }
+
+    #[test]
+    fn listeners_of_this_host_alone_are_not_mapped() {
+        assert_eq!(internal_port(&addr("tcp://127.0.0.1:5483")), None);
+        assert_eq!(internal_port(&addr("memory://a")), None);
+        let port = internal_port(&addr("utp://[::]:5483")).unwrap();
+        assert_eq!(port.to_string(), "UDP 5483");
     }
 }

@@ -191,6 +191,8 @@ fn candidates(inner: &Inner) -> BTreeMap<Addr, Origin> {
         let external = endpoint.external?;
         let origin = if external == endpoint.local {
             Origin::Own
+        } else if inner.outside.mapped(&endpoint.local).as_ref() == Some(&external) {
+            Origin::Mapped
         } else {
             Origin::Seen
         };

@@ -24,7 +24,6 @@ pub(crate) struct Asker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
     /// A gateway gave it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "ports are not mapped yet"))]
     Mapped,
     /// It is an interface's own.
     Own,
