@@ -28,8 +28,7 @@ pub async fn discover(stun: &Stun, server: SocketAddr) -> Result<Behaviour, Disc
     let (port, driver) = UdpPort::bind(SocketAddr::new(stun.local_addr().ip(), 0))?;
     let fresh = Stun::new(&port, StunConfig::default().with_server(None))?;
     let _driver = rt::spawn(driver.run());
-    let [main_at, fresh_at] = [stun, &fresh].map(|it| local_addr(it.local_addr(), server));
-    let mut discovery = Discovery::new(server, main_at, fresh_at);
+    let mut discovery = Discovery::new(server);
     let mut asked = FuturesUnordered::new();
     loop {
         match discovery.poll_output() {
@@ -39,10 +38,11 @@ pub async fn discover(stun: &Stun, server: SocketAddr) -> Result<Behaviour, Disc
                     ProbePort::Fresh => &fresh,
                     ProbePort::Main => stun,
                 };
-                asked.push(async move { (probe, port.request(request(probe)).await) });
+                let local = local_addr(port.local_addr(), probe.destination);
+                asked.push(async move { (probe, local, port.request(request(probe)).await) });
             }
             None => match asked.next().await {
-                Some((probe, result)) => discovery.handle_result(probe, &result),
+                Some((probe, local, result)) => discovery.handle_result(probe, local, &result),
                 None => return Ok(discovery.behaviour()),
             },
         }
