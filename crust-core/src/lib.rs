@@ -51,6 +51,7 @@ mod peer_id;
 mod reach;
 mod record;
 pub mod rt;
+mod source;
 #[cfg(feature = "test-util")]
 mod test_util;
 mod transport;
@@ -75,5 +76,6 @@ pub use self::{
     peer_id::{PeerId, PeerIdError},
     reach::Reach,
     record::{PeerRecord, RecordError, SIGNATURE_LEN, SignedRecord, Signer, Verifier},
+    source::source_towards,
     transport::{DialOpts, Role, Transport, TransportError},
 };

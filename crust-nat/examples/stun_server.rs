@@ -1,8 +1,8 @@
 //! A STUN server: `stun_server IP [OTHER_IP]`. With two addresses of this host it serves behaviour discovery too.
 
-use std::{error::Error, net::IpAddr};
+use std::{error::Error, net::IpAddr, sync::Arc};
 
-use crust_core::rt;
+use crust_core::{Transport, rt};
 use crust_nat::stun::{ServerConfig, StunServer};
 use crust_tcp::TcpTransport;
 
@@ -16,7 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: stun_server IP [OTHER_IP]".into()),
     };
     rt::block_on(async {
-        server.listen(&TcpTransport::new(), "tcp").await?;
+        let tcp: Arc<dyn Transport> = Arc::new(TcpTransport::new());
+        server.listen(&tcp, "tcp").await?;
         for addr in server.local_addrs() {
             eprintln!("serving {addr} over UDP and TCP");
         }

@@ -1,6 +1,7 @@
 //! What stands between this machine and the world, and how to get through it.
 //!
-//! **This crate is empty so far; nothing here works yet.** What follows is what it will be.
+//! **Under way.** [`ExternalAddrs`] (which external address to believe) and [`network_changes`] work; what follows is what
+//! this crate will be.
 //!
 //! Most machines sit behind a NAT, many behind two. Whether a peer can reach them depends on what those do, so the
 //! first thing is to know it, and the second to use the mildest means that works. Each part will be of use without the
@@ -28,4 +29,15 @@
 //! somebody forwarded by hand.
 
 pub mod behaviour;
+mod external;
+mod network;
+mod protocol;
+pub mod report;
 pub mod stun;
+
+pub use self::{
+    external::{ExternalAddrs, ExternalChange, LocalPort, Observation},
+    network::{NetworkChange, NetworkLook, network_changes},
+    protocol::Protocol,
+    report::{NatReport, Prober},
+};

@@ -26,7 +26,6 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 /// A node's port, with STUN on it.
 struct Node {
     stun: Stun,
-    port: UdpPort,
     _driver: rt::Task<()>,
 }
 
@@ -35,7 +34,6 @@ impl Node {
         let (port, driver) = UdpPort::bind(any()).unwrap();
         Self {
             stun: Stun::new(&port, config).unwrap(),
-            port,
             _driver: rt::spawn(driver.run()),
         }
     }
@@ -202,12 +200,14 @@ impl Protocol for LooksLikeUtp {
 
 #[test]
 fn stun_takes_its_own_from_a_shared_port_and_leaves_the_rest() {
-    let (here, there) = (
-        Node::new(StunConfig::default()),
-        Node::new(StunConfig::default()),
-    );
+    let there = Node::new(StunConfig::default());
+    let (port, driver) = UdpPort::bind(any()).unwrap();
     let utp = Arc::<LooksLikeUtp>::default();
-    let _registration = here.port.register(utp.clone()).unwrap();
+    let _registration = port.register(utp.clone()).unwrap();
+    let here = Node {
+        stun: Stun::new(&port, StunConfig::default()).unwrap(),
+        _driver: rt::spawn(driver.run()),
+    };
     let (socket, _) = raw();
     // Data with a selective acknowledgement: the first two bytes of an answer to a binding request.
     let mut packet = vec![0x01, 0x01];
@@ -238,6 +238,10 @@ fn what_only_looks_like_stun_is_counted() {
     assert_eq!(here.stun.stats().server.answered, 0);
 }
 
+fn tcp_transport() -> Arc<dyn Transport> {
+    Arc::new(TcpTransport::new())
+}
+
 async fn dial(server: SocketAddr) -> Connection {
     let addr = Addr::from_socket_addr("tcp", server);
     let (transport, opts) = (TcpTransport::new(), DialOpts::default());
@@ -248,7 +252,7 @@ async fn dial(server: SocketAddr) -> Connection {
 fn tcp_tells_the_address_of_the_connection() {
     run(async {
         let mut server = StunServer::bind(any(), ServerConfig::default()).unwrap();
-        server.listen(&TcpTransport::new(), "tcp").await.unwrap();
+        server.listen(&tcp_transport(), "tcp").await.unwrap();
         let mut connection = dial(server.local_addr()).await;
         for _ in 0..2 {
             let binding = tcp::binding(&mut connection).await.unwrap();
@@ -262,7 +266,7 @@ fn tcp_tells_the_address_of_the_connection() {
 fn tcp_server_hangs_up_on_what_is_not_stun() {
     run(async {
         let mut server = StunServer::bind(any(), ServerConfig::default()).unwrap();
-        server.listen(&TcpTransport::new(), "tcp").await.unwrap();
+        server.listen(&tcp_transport(), "tcp").await.unwrap();
         let mut connection = dial(server.local_addr()).await;
         connection
             .write_all(b"GET / HTTP/1.1\r\n\r\nXX")
@@ -362,7 +366,7 @@ mod two_addresses {
     fn four_places_are_served_over_tcp_too() {
         run(async {
             let mut server = server();
-            server.listen(&TcpTransport::new(), "tcp").await.unwrap();
+            server.listen(&tcp_transport(), "tcp").await.unwrap();
             let both = server.local_addrs().last();
             let mut places = 0;
             for place in server.local_addrs() {

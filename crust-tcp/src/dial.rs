@@ -146,17 +146,14 @@ fn beside_listener(local: SocketAddr, _: SocketAddr) -> io::Result<SocketAddr> {
 }
 
 /// The address a dial binds to share the port of a listener on `local`: never the wildcard, which the listener holds,
-/// but the one address the system would dial `remote` from. Connecting a UDP socket tells it and sends nothing.
+/// but the one address the system would dial `remote` from.
 #[cfg(windows)]
 fn beside_listener(local: SocketAddr, remote: SocketAddr) -> io::Result<SocketAddr> {
     if !local.ip().is_unspecified() {
         return Ok(local);
     }
-    let socket = std::net::UdpSocket::bind(SocketAddr::new(local.ip(), 0))?;
-    socket.connect(remote)?;
-    let mut specific = socket.local_addr()?;
-    specific.set_port(local.port());
-    Ok(specific)
+    let source = crust_core::source_towards(remote)?;
+    Ok(SocketAddr::new(source, local.port()))
 }
 
 /// Connects `socket`; gives it and its local address.

@@ -3,14 +3,14 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    net::{SocketAddr, UdpSocket},
+    net::SocketAddr,
     sync::{Arc, Mutex, Weak},
 };
 
 use crust_core::{
     Addr, Connection, DialOpts, HostPort, Incoming, Listener, Transport, TransportError,
-    async_trait,
-    udp::{BindError, UdpStats},
+    async_trait, source_towards,
+    udp::{BindError, UdpPort, UdpStats},
 };
 
 use crate::{
@@ -50,6 +50,14 @@ impl UtpTransport {
             total.unclaimed += stats.unclaimed;
         }
         total
+    }
+
+    /// The UDP port that is bound to `local`, for protocols that share it; `None` where no connection or listener holds it.
+    ///
+    /// [`UdpPort::register`] adds one. uTP goes first, and claims what is a packet of version 1.
+    pub fn port(&self, local: SocketAddr) -> Option<UdpPort> {
+        let owner = lock(&self.sockets).get(&local)?.upgrade()?;
+        Some(owner.endpoint.port().clone())
     }
 
     /// The socket that is bound to `local`, bound now where there is none.
@@ -155,16 +163,7 @@ fn local_addr(bound: SocketAddr, remote: SocketAddr) -> SocketAddr {
     if !bound.ip().is_unspecified() {
         return bound;
     }
-    let any: SocketAddr = match remote {
-        SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // Nothing is sent: connecting only asks for the way.
-    let asked = UdpSocket::bind(any).and_then(|socket| {
-        socket.connect(remote)?;
-        socket.local_addr()
-    });
-    asked.map_or(bound, |asked| SocketAddr::new(asked.ip(), bound.port()))
+    source_towards(remote).map_or(bound, |source| SocketAddr::new(source, bound.port()))
 }
 
 fn unresolved(addr: &Addr) -> TransportError {

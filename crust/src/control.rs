@@ -20,10 +20,13 @@ pub(crate) enum Channel {
     Gossip = 0,
     /// Contacts for whoever asks; and for whoever finds no room here, before there is a session.
     Contacts = 1,
+    /// Dial-backs.
+    #[cfg(feature = "nat")]
+    Reach = 2,
 }
 
 impl Channel {
-    const COUNT: usize = 2;
+    const COUNT: usize = 3;
 }
 
 /// Hands what comes over control channels to the parts of the node that opened them.

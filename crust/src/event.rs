@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use crust_core::PeerId;
 
+#[cfg(feature = "nat")]
+use crate::node::reach::Reachability;
 use crate::{message::Message, reason::DisconnectReason, session::Session};
 
 /// What happens to a node.
@@ -42,6 +44,14 @@ pub enum Event {
         peer: PeerId,
         /// The name of the discovery.
         source: &'static str,
+    },
+    /// How far this node can be reached by one transport has changed. Nothing is told while it is unknown at the start.
+    #[cfg(feature = "nat")]
+    Reachability {
+        /// The transport: `tcp`, `utp`.
+        scheme: String,
+        /// How far.
+        reachability: Reachability,
     },
     /// A session ended. Every message that came before has been told.
     Disconnected {

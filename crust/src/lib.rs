@@ -79,6 +79,8 @@ pub use crust_beacon::Neighbour;
 
 #[cfg(feature = "beacon")]
 pub use self::node::finders::Lan;
+#[cfg(feature = "nat")]
+pub use self::node::reach::Reachability;
 pub use self::{
     error::{Attempt, AttemptError, BootstrapError, ConnectError, SearchReport, StartError},
     event::{AbuseKind, Event},

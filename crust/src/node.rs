@@ -16,7 +16,11 @@ pub(crate) mod gate;
 pub(crate) mod inner;
 pub(crate) mod keep;
 mod keyring;
+#[cfg(feature = "nat")]
+mod outside;
 mod random;
+#[cfg(feature = "nat")]
+pub(crate) mod reach;
 pub(crate) mod refusals;
 pub(crate) mod registry;
 pub(crate) mod room;
@@ -120,7 +124,7 @@ impl Node {
 
     /// The ways to reach this node from elsewhere. Never loopback, unspecified or link-local addresses.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        endpoints::endpoints(self.listening())
+        self.0.inner.endpoints()
     }
 
     /// Connects to a peer, an address or both, and gives the session; the existing one where there is one.

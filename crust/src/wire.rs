@@ -3,3 +3,5 @@
 pub(crate) mod contacts;
 pub(crate) mod frame;
 pub(crate) mod hello;
+#[cfg(feature = "nat")]
+pub(crate) mod reach;

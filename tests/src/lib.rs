@@ -7,6 +7,8 @@ mod hostile;
 mod link;
 mod namespace;
 mod net;
+#[cfg(target_os = "linux")]
+pub mod netlab;
 mod tell;
 mod wait;
 

@@ -22,12 +22,7 @@ pub fn in_namespace(test: &str, tools: &[Tool<'_>], body: impl FnOnce()) {
         return body();
     }
     if let Some(missing) = missing(tools) {
-        eprintln!("{test}: skipped: it needs {missing}");
-        assert!(
-            env::var_os("NETLAB_REQUIRED").is_none(),
-            "NETLAB_REQUIRED is set"
-        );
-        return;
+        return skip(test, &missing);
     }
     let again = format!("ip link set lo up && exec \"$0\" --exact {test} --nocapture");
     let status = unshare(&again)
@@ -36,6 +31,19 @@ pub fn in_namespace(test: &str, tools: &[Tool<'_>], body: impl FnOnce()) {
         .status();
     let is_passed = status.is_ok_and(|status| status.success());
     assert!(is_passed, "{test} failed in its namespace");
+}
+
+/// Says why a test is skipped.
+///
+/// # Panics
+///
+/// With `NETLAB_REQUIRED` set.
+pub(crate) fn skip(test: &str, missing: &str) {
+    eprintln!("{test}: skipped: it needs {missing}");
+    assert!(
+        env::var_os("NETLAB_REQUIRED").is_none(),
+        "NETLAB_REQUIRED is set"
+    );
 }
 
 fn missing(tools: &[Tool<'_>]) -> Option<String> {

@@ -59,15 +59,23 @@ struct Registered {
 }
 
 impl Protocols {
-    /// Asks `protocol` after those there are; `None` where they are as many as there may be.
-    pub(super) fn add(self: &Arc<Self>, protocol: Arc<dyn Protocol>) -> Option<Registration> {
+    /// Asks `protocol` at its turn; `None` where there are as many as there may be.
+    pub(super) fn add(
+        self: &Arc<Self>,
+        protocol: Arc<dyn Protocol>,
+        turn: Turn,
+    ) -> Option<Registration> {
         let mut registered = self.lock();
         if registered.protocols.len() == MAX_PROTOCOLS {
             return None;
         }
         registered.last_id += 1;
         let id = registered.last_id;
-        Arc::make_mut(&mut registered.protocols).push((id, protocol));
+        let at = match turn {
+            Turn::First => 0,
+            Turn::Last => registered.protocols.len(),
+        };
+        Arc::make_mut(&mut registered.protocols).insert(at, (id, protocol));
         drop(registered);
         Some(Registration {
             protocols: self.clone(),
@@ -114,6 +122,13 @@ impl Protocols {
     fn lock(&self) -> MutexGuard<'_, Registered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When a protocol is asked, among those registered at the time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Turn {
+    First,
+    Last,
 }
 
 /// How many datagrams there were.
@@ -177,7 +192,7 @@ mod tests {
         let letters = [b'a', b'b', b'b', b'c'].map(Letter::new);
         let _held = letters
             .each_ref()
-            .map(|letter| protocols.add(letter.clone()).unwrap());
+            .map(|letter| protocols.add(letter.clone(), Turn::Last).unwrap());
         let delivered = deliver(&protocols, &[b"b1", b"a1", b"b2", b"", b"x"]);
         let expected = Delivered {
             received: 5,
@@ -192,8 +207,8 @@ mod tests {
     fn dropped_registration_leaves_the_protocol_to_the_next() {
         let protocols = Arc::new(Protocols::default());
         let (first, second) = (Letter::new(b'a'), Letter::new(b'a'));
-        let held = protocols.add(first.clone()).unwrap();
-        let _second = protocols.add(second.clone()).unwrap();
+        let held = protocols.add(first.clone(), Turn::Last).unwrap();
+        let _second = protocols.add(second.clone(), Turn::Last).unwrap();
         drop(held);
         deliver(&protocols, &[b"a1"]);
         assert_eq!((first.got().as_str(), second.got().as_str()), ("", "a1."));
@@ -201,9 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn protocol_with_the_first_turn_is_asked_before_those_that_were_there() {
+        let protocols = Arc::new(Protocols::default());
+        let (early, late) = (Letter::new(b'a'), Letter::new(b'a'));
+        let _early = protocols.add(early.clone(), Turn::Last).unwrap();
+        let _late = protocols.add(late.clone(), Turn::First).unwrap();
+        deliver(&protocols, &[b"a1"]);
+        assert_eq!((early.got().as_str(), late.got().as_str()), ("", "a1."));
+    }
+
+    #[test]
     fn protocols_are_bounded() {
         let protocols = Arc::new(Protocols::default());
-        let add = |_| protocols.add(Letter::new(b'a'));
+        let add = |_| protocols.add(Letter::new(b'a'), Turn::Last);
         let mut held: Vec<_> = (0..MAX_PROTOCOLS).map(add).collect();
         assert!(held.iter().all(Option::is_some));
         assert!(add(0).is_none());

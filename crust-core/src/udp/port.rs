@@ -4,7 +4,7 @@ use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 use super::{
     datagram::Transmit,
-    demux::{MAX_PROTOCOLS, Protocol, Registration},
+    demux::{MAX_PROTOCOLS, Protocol, Registration, Turn},
     driver::UdpDriver,
     error::{BindError, RegisterError, SendError},
     shared::{Shared, UdpStats},
@@ -62,7 +62,29 @@ impl UdpPort {
     ///
     /// [`RegisterError::Full`] beyond 8 protocols.
     pub fn register(&self, protocol: Arc<dyn Protocol>) -> Result<Registration, RegisterError> {
-        let added = self.shared.protocols.add(protocol);
+        self.register_at(Turn::Last, protocol)
+    }
+
+    /// Has `protocol` asked about each datagram before all those registered so far: one whose mark is stricter than theirs.
+    ///
+    /// A STUN answer could be a packet of uTP, and no packet of uTP is likely to have STUN's 32 bits of magic.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpPort::register`].
+    pub fn register_first(
+        &self,
+        protocol: Arc<dyn Protocol>,
+    ) -> Result<Registration, RegisterError> {
+        self.register_at(Turn::First, protocol)
+    }
+
+    fn register_at(
+        &self,
+        turn: Turn,
+        protocol: Arc<dyn Protocol>,
+    ) -> Result<Registration, RegisterError> {
+        let added = self.shared.protocols.add(protocol, turn);
         added.ok_or_else(|| RegisterError::Full {
             addr: self.local_addr(),
             limit: MAX_PROTOCOLS,

@@ -1,9 +1,9 @@
 //! The tests over real ports.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 
 use crust_core::{
-    rt,
+    rt, source_towards,
     udp::{BindError, RegisterError, UdpPort},
 };
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -72,14 +72,6 @@ fn local_addr(bound: SocketAddr, remote: SocketAddr) -> SocketAddr {
     if !bound.ip().is_unspecified() {
         return bound;
     }
-    let any: IpAddr = match remote {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    // Nothing is sent: connecting only asks for the way.
-    let asked = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect(remote)?;
-        socket.local_addr()
-    });
-    asked.map_or(bound, |asked| SocketAddr::new(asked.ip(), bound.port()))
+    let source = source_towards(remote);
+    source.map_or(bound, |ip| SocketAddr::new(ip, bound.port()))
 }

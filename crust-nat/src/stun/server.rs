@@ -50,9 +50,9 @@ impl Default for ServerConfig {
 /// A server: of one port, or of two addresses with two ports each (RFC 5780 §6).
 ///
 /// It answers binding requests that anybody sends, without credentials. An answer is no longer than its request but for
-/// the address that was asked for; a server of several ports adds its own two, and that one in clear, as RFC 5780 wants. It answers no answers and
-/// nobody who cannot be one host, and clients of RFC 3489 not at all: without the magic cookie, their requests cannot be
-/// told from other protocols.
+/// the address that was asked for; a server of several ports adds that address in clear and two of its own, as RFC 5780
+/// wants. It answers no answers and nobody who cannot be one host, and clients of RFC 3489 not at all: without the magic
+/// cookie, their requests cannot be told from other protocols.
 #[derive(Debug)]
 pub struct Server {
     limit: Limit,
@@ -77,7 +77,8 @@ pub struct ServerStats {
 pub enum Carrier {
     /// UDP: the answer may go elsewhere and come from elsewhere.
     Datagram,
-    /// TCP: the answer goes back the same way.
+    /// TCP: the answer goes back the same way, or over a connection from elsewhere to where the request came from, which is
+    /// this crate's own addition to RFC 5780.
     Stream,
 }
 
@@ -160,9 +161,10 @@ impl Server {
 
     /// Required attributes that this server does not serve, two bytes for each.
     fn not_served(&self, carrier: Carrier, message: &Message<'_>) -> Vec<u8> {
-        let serves_places = self.places.is_some() && carrier == Carrier::Datagram;
+        let has_places = self.places.is_some();
         let is_not_served = |attribute: &Attribute<'_>| match attribute {
-            Attribute::ChangeRequest(_) | Attribute::ResponsePort(_) => !serves_places,
+            Attribute::ChangeRequest(_) => !has_places,
+            Attribute::ResponsePort(_) => !has_places || carrier == Carrier::Stream,
             // Long answers are for who measures paths, and for who wants others to get many bytes.
             Attribute::Padding(_) => true,
             Attribute::Unknown { kind, .. } => kind::is_required(*kind),

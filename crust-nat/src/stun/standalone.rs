@@ -17,7 +17,7 @@ use crust_core::{
 };
 use thiserror::Error;
 
-use self::shared::Shared;
+use self::{shared::Shared, streams::StreamDoor};
 use super::{
     server::{Arrival, Carrier, Place, Places, Server, ServerConfig, ServerStats},
     wire::{Class, Message, looks_like_stun},
@@ -90,6 +90,9 @@ impl StunServer {
 
     /// Serves the same addresses over `transport` too, whose scheme is `scheme`: `tcp`.
     ///
+    /// A request to be answered from elsewhere is answered by a connection from there, one for each request and only to the
+    /// address that asked; what comes of it nobody is told but who takes it.
+    ///
     /// # Errors
     ///
     /// What the transport says of the first address at which it cannot listen; it listens at none then.
@@ -99,8 +102,8 @@ impl StunServer {
     /// Dropping the future leaves the server as it was.
     pub async fn listen(
         &mut self,
-        transport: &dyn Transport,
-        scheme: &str,
+        transport: &Arc<dyn Transport>,
+        scheme: &'static str,
     ) -> Result<(), TransportError> {
         let mut listeners = Vec::new();
         for (place, _) in &self.shared.ports {
@@ -109,7 +112,14 @@ impl StunServer {
             listeners.push((*place, listener));
         }
         for (place, listener) in listeners {
-            let serving = streams::serve(listener, self.shared.clone(), place);
+            let door = StreamDoor {
+                shared: self.shared.clone(),
+                places: self.places,
+                at: place,
+                transport: transport.clone(),
+                scheme,
+            };
+            let serving = streams::serve(listener, door);
             self.listeners.push(rt::spawn(serving));
         }
         Ok(())

@@ -25,7 +25,10 @@ use super::{
     binding::{self, Binding, StunError},
     client::Request,
     port::random_id,
-    wire::{Class, DecodeError, HEADER_LEN, MAX_LEN, Message, Method, TransactionId, message_len},
+    wire::{
+        Change, Class, DecodeError, HEADER_LEN, MAX_LEN, Message, Method, TransactionId,
+        message_len,
+    },
 };
 
 /// Asks the server at the other end of `connection` at which address it sees this end. The connection is as good as
@@ -47,6 +50,36 @@ pub async fn binding(connection: &mut Connection) -> Result<Binding, StreamError
         .map_err(|_| StreamError::NoSocketAddr)?;
     let asked = rt::timeout(TI, ask(connection, server)).await;
     asked.unwrap_or(Err(StreamError::TimedOut { server }))
+}
+
+/// Sends a request that is to be answered from elsewhere: by a connection that the server opens to this end's external address,
+/// from where `change` says, whose first message is the answer. Gives the transaction that this speaks of.
+///
+/// RFC 5780 has no such thing for TCP. A server of this crate does it ([`StunServer`](super::StunServer)), one connection for each request; others
+/// refuse on the same connection, or answer there.
+///
+/// # Errors
+///
+/// Those of the connection.
+///
+/// # Cancel safety
+///
+/// As that of [`binding`].
+pub(crate) async fn send_request(
+    connection: &mut Connection,
+    change: Change,
+) -> io::Result<TransactionId> {
+    let id = random_id();
+    let unused = SocketAddr::from(([0, 0, 0, 0], 0));
+    let request = Request::new(unused).with_change(change).encode(id);
+    connection.write_all(&request).await?;
+    connection.flush().await?;
+    Ok(id)
+}
+
+/// Waits until anything comes, or the connection ends.
+pub(crate) async fn next_byte(connection: &mut Connection) {
+    let _ = connection.read(&mut [0]).await;
 }
 
 /// Why a connection gave no binding.
@@ -116,7 +149,7 @@ fn is_answer(message: &Message<'_>, id: TransactionId) -> bool {
 }
 
 /// Reads the next message into `buffer`, which it alone is in then. Nothing is read beyond it.
-pub(super) async fn read_message(
+pub(crate) async fn read_message(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut Vec<u8>,
 ) -> io::Result<Result<(), DecodeError>> {

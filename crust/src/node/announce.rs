@@ -13,7 +13,7 @@ use crate::{
     error::chain,
     node::{
         contacts::{RECORD_LASTS, introduce},
-        endpoints::{endpoints, is_gone},
+        endpoints::is_gone,
         inner::Inner,
         tasks::Running,
     },
@@ -26,7 +26,7 @@ pub(crate) async fn announce(inner: Arc<Inner>, signer: Arc<Identity>, _running:
     let mut announced: Option<Vec<Addr>> = None;
     let mut introduced_at: Option<Instant> = None;
     loop {
-        let mut endpoints = endpoints(&inner.listening);
+        let mut endpoints = inner.endpoints();
         // As many as a record has; those that the whole world can dial first.
         endpoints.sort_by_key(|endpoint| endpoint.external.is_none());
         let addrs: Vec<_> = endpoints

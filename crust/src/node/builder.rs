@@ -10,6 +10,8 @@ use {crate::node::finders::CacheFile, crust_core::Contact};
 
 #[cfg(feature = "beacon")]
 use crate::node::finders::Lan;
+#[cfg(feature = "nat")]
+use crate::node::{outside::watch_network, reach::reach};
 use crate::{
     control::{Channel, Switchboard},
     error::StartError,
@@ -313,6 +315,12 @@ fn start_loops(
         .into_iter()
         .map(|listener| rt::spawn(accept(inner.clone(), listener, running())));
     let mut loops: Vec<_> = accepts.collect();
+    #[cfg(feature = "nat")]
+    if !inner.listening.is_empty() {
+        loops.push(rt::spawn(watch_network(inner.clone(), running())));
+        let events = inner.switchboard.open(Channel::Reach);
+        loops.push(rt::spawn(reach(inner.clone(), events, running())));
+    }
     if let Some(events) = contacts {
         loops.push(rt::spawn(serve(inner.clone(), events, running())));
         loops.push(rt::spawn(announce(

@@ -298,6 +298,8 @@ async fn open(
         Ok(session) => Ok(session),
         Err(EstablishError::Attempt(error)) => Err(error),
         Err(EstablishError::Duplicate(peer)) => other_connection(inner, peer).await,
+        #[cfg(feature = "nat")]
+        Err(EstablishError::DialedBack) => unreachable!("a listener alone is dialed back"),
     }
 }
 

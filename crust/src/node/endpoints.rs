@@ -8,6 +8,8 @@ use std::{
 
 use crust_core::{Addr, Reach, rt};
 
+#[cfg(feature = "nat")]
+use crate::node::reach::Reachability;
 use crate::sync::lock;
 
 /// One way to reach this node.
@@ -18,6 +20,9 @@ pub struct Endpoint {
     pub local: Addr,
     /// As the world sees it, where that is known: the same for a public address, and unknown behind a NAT.
     pub external: Option<Addr>,
+    /// How far it can be reached there, as peers have tried.
+    #[cfg(feature = "nat")]
+    pub reachability: Reachability,
 }
 
 /// The endpoints of `listening`: a wildcard stands for each interface's address. Never loopback, unspecified or
@@ -40,7 +45,12 @@ fn expand(addr: &Addr) -> Vec<Endpoint> {
     let endpoint = |ip: IpAddr| {
         let local = Addr::from_socket_addr(addr.scheme(), SocketAddr::new(ip, socket.port()));
         let external = is_public(ip).then(|| local.clone());
-        Endpoint { local, external }
+        Endpoint {
+            local,
+            external,
+            #[cfg(feature = "nat")]
+            reachability: Reachability::Unknown,
+        }
     };
     ips.into_iter()
         .filter(|ip| Reach::of_ip(*ip).is_shared())

@@ -48,6 +48,9 @@ pub(crate) enum EstablishError {
     Attempt(AttemptError),
     /// There is another session with the peer already, or just about to be.
     Duplicate(PeerId),
+    /// It was a dial-back, and has served its purpose.
+    #[cfg(feature = "nat")]
+    DialedBack,
 }
 
 impl<E: Into<AttemptError>> From<E> for EstablishError {
@@ -143,6 +146,11 @@ async fn agree(
         rest,
     } = meet(inner, connection, opening).await?;
     inner.on_told(keyring.peer, &theirs.addrs);
+    let (local, remote) = (
+        keyring.connection.local_addr(),
+        keyring.connection.remote_addr(),
+    );
+    inner.on_seen(local, remote, &theirs.observed);
     let shared = share(inner, &keyring, opening, &ours, &theirs);
     let end = (theirs.ended, rest);
     let (first, living) = settle(inner, &mut keyring, &shared, end, opening).await?;
@@ -195,6 +203,14 @@ async fn meet(
     let theirs = match frames.next() {
         Some(Ok(Frame::Hello(body))) => Hello::decode(body).map_err(protocol)?,
         Some(Ok(Frame::Close { code, text })) => return Err(ended(keyring.peer, code, text)),
+        #[cfg(feature = "nat")]
+        Some(Ok(Frame::Control { channel, data }))
+            if channel == Channel::Reach as u8
+                && opening.role == Role::Listener
+                && inner.reaching.on_here(&keyring.peer, data) =>
+        {
+            return Err(EstablishError::DialedBack);
+        }
         _ => return Err(protocol("the first frame is no hello").into()),
     };
     let rest = frames.rest().to_vec();

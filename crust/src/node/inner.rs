@@ -19,6 +19,8 @@ use futures::{
 };
 use ipnet::IpNet;
 
+#[cfg(feature = "nat")]
+use crate::node::{outside::Outside, reach::Reaching};
 use crate::{
     control::Switchboard,
     event::{AbuseKind, Event, hub::Hub},
@@ -27,7 +29,7 @@ use crate::{
         book::Book,
         config::{Limits, Timeouts},
         contacts::Exchange,
-        endpoints,
+        endpoints::{self, Endpoint},
         finders::Finders,
         gate::{Gate, Refusal, Slot},
         keep::wishes::Wishes,
@@ -75,6 +77,10 @@ pub(crate) struct Inner {
     pub(crate) refusals: Refusals,
     pub(crate) exchange: Exchange,
     pub(super) clocks: Clocks,
+    #[cfg(feature = "nat")]
+    pub(super) outside: Outside,
+    #[cfg(feature = "nat")]
+    pub(super) reaching: Reaching,
     book: Mutex<Book>,
     counters: Counters,
     tokens: AtomicU64,
@@ -129,6 +135,10 @@ impl Inner {
             refusals: Refusals::default(),
             exchange: Exchange::new(),
             clocks: Clocks::default(),
+            #[cfg(feature = "nat")]
+            outside: Outside::default(),
+            #[cfg(feature = "nat")]
+            reaching: Reaching::new(parts.seed[1]),
             switchboard: parts.switchboard,
             budget: Arc::new(Budget::new(parts.limits.receive_total as u64)),
             limits: parts.limits,
@@ -270,10 +280,7 @@ impl Inner {
 
     /// What to say to `peer`, seen at `observed`.
     pub(crate) fn hello(&self, peer: &PeerId, observed: &Addr) -> Hello {
-        let mut addrs: Vec<_> = endpoints::endpoints(&self.listening)
-            .into_iter()
-            .map(|e| e.local)
-            .collect();
+        let mut addrs: Vec<_> = self.endpoints().into_iter().map(|e| e.local).collect();
         addrs.truncate(Hello::MAX_ADDRS);
         Hello {
             version: Hello::VERSION,
@@ -287,6 +294,39 @@ impl Inner {
             observed: observed.clone(),
             max_message: u32::try_from(self.limits.max_message).unwrap_or(u32::MAX),
             window: self.window(),
+        }
+    }
+
+    /// The ways to reach this node from elsewhere.
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoints = endpoints::endpoints(&self.listening);
+        #[cfg(feature = "nat")]
+        let endpoints = endpoints.into_iter().map(|mut endpoint| {
+            let seen = || self.outside.external(&endpoint.local);
+            endpoint.external = endpoint.external.or_else(seen);
+            let external = endpoint.external.as_ref();
+            endpoint.reachability = external
+                .map(|external| self.reaching.reachability_at(external))
+                .unwrap_or_default();
+            endpoint
+        });
+        endpoints.into_iter().collect()
+    }
+
+    /// Hears where a peer sees this end of a connection.
+    #[cfg_attr(
+        not(feature = "nat"),
+        expect(unused_variables, reason = "nobody wants to know")
+    )]
+    pub(crate) fn on_seen(&self, local: &Addr, remote: &Addr, seen: &Addr) {
+        #[cfg(feature = "nat")]
+        {
+            let port = |addr: &Addr| addr.socket_addr().map(|addr| addr.port());
+            let is_bound = self
+                .listening
+                .iter()
+                .any(|bound| bound.scheme() == local.scheme() && port(bound) == port(local));
+            self.outside.on_seen(local, remote, seen, is_bound);
         }
     }
 

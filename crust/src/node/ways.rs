@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crust_core::{Addr, PeerId};
 
-use crate::node::{endpoints::endpoints, inner::Inner};
+use crate::node::inner::Inner;
 
 /// Addresses to try: those known at the start, and those of the peer that come to be known meanwhile.
 #[derive(Debug)]
@@ -28,8 +28,10 @@ impl Ways {
     ) -> Self {
         let mut own = Vec::new();
         if !asked {
-            let endpoints = endpoints(&inner.listening).into_iter();
-            own.extend(endpoints.map(|endpoint| endpoint.local));
+            for endpoint in inner.endpoints() {
+                own.extend(endpoint.external);
+                own.push(endpoint.local);
+            }
             own.extend(inner.listening.iter().cloned());
         }
         let mut ways = Self {

@@ -187,17 +187,24 @@ fn response_port_is_of_the_requester_and_not_zero() {
 }
 
 #[test]
-fn stream_is_answered_the_same_way_alone() {
+fn stream_is_answered_at_its_own_port_alone() {
     let (server, now) = plain();
     let mut server = server.with_places(places());
     let arrival = Arrival {
         carrier: Carrier::Stream,
         ..arrival(CLIENT)
     };
-    let bytes = request(&[Attribute::ChangeRequest(Change::BOTH)]);
+    let bytes = request(&[Attribute::ResponsePort(5)]);
     let message = Message::decode(&bytes).unwrap();
     let answer = server.handle_message(now, arrival, &message).unwrap();
     assert_eq!(code(&answer), Some(420));
+    let bytes = request(&[Attribute::ChangeRequest(Change::BOTH)]);
+    let message = Message::decode(&bytes).unwrap();
+    let answer = server.handle_message(now, arrival, &message).unwrap();
+    assert_eq!(
+        (answer.to, answer.from),
+        (addr(CLIENT), Place::PRIMARY.changed(Change::BOTH))
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{demo, exit::EXIT_CODES, id, lan, node, peers, perf, ping};
+use crate::{demo, exit::EXIT_CODES, id, lan, nat, node, peers, perf, ping};
 
 /// Reliable, encrypted peer-to-peer connections by public key
 #[derive(Debug, Parser)]
@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Lists who is on the LAN, and who comes and goes
     #[command(after_help = EXIT_CODES)]
     Lan(lan::LanArgs),
+    /// Tells what stands between this machine and the world: NATs, firewalls, and what that means
+    #[command(after_help = EXIT_CODES)]
+    Nat(nat::NatArgs),
     /// Lists, exports, imports or forgets the peers of earlier runs
     #[command(after_help = EXIT_CODES)]
     Peers(peers::PeersArgs),

@@ -1,0 +1,163 @@
+//! Measures what stands between this machine and the world.
+
+mod lifetime;
+mod tcp;
+mod udp;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use crust_core::{Transport, rt, source_towards};
+use futures::join;
+
+use super::{NatCount, NatReport, PathReport};
+use crate::behaviour::Observation;
+
+/// Makes reports of what stands between this machine and the world.
+///
+/// It asks STUN servers or peers, at least two at different addresses for most of what it tells; how a NAT filters is told by
+/// a server that has two addresses itself (RFC 5780). All is measured from fresh ports, and at once:
+///
+/// ```no_run
+/// # async fn tell() {
+/// let servers = ["192.0.2.1:3478", "198.51.100.1:3478"].map(|server| server.parse().unwrap());
+/// let report = crust_nat::Prober::new(servers).report().await;
+/// print!("{report}");
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a prober measures nothing until it is asked for a report"]
+pub struct Prober {
+    servers: Vec<SocketAddr>,
+    peers: Vec<SocketAddr>,
+    tcp: Option<Arc<dyn Transport>>,
+}
+
+impl Prober {
+    /// Servers that are asked; of more the first ones.
+    pub const MAX_SERVERS: usize = 8;
+
+    /// Asks `servers`, over UDP.
+    pub fn new(servers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let mut prober = Self {
+            servers: Vec::new(),
+            peers: Vec::new(),
+            tcp: None,
+        };
+        add(&mut prober.servers, servers);
+        prober
+    }
+
+    /// Asks these too: UDP ports of Crust nodes, which answer as servers of one address do. Of more than
+    /// [`MAX_SERVERS`](Self::MAX_SERVERS) the first ones.
+    pub fn with_peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        add(&mut self.peers, peers);
+        self
+    }
+
+    /// Asks the same servers over TCP too. `transport` serves the scheme `tcp`, and dials from the port that it listens on.
+    pub fn with_tcp(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.tcp = Some(transport);
+        self
+    }
+
+    /// Measures, for 3 s at most. What was not measured by then, or could not be, is `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future frees all ports.
+    pub async fn report(&self) -> NatReport {
+        let started_at = rt::now();
+        let of_family = |all: &[SocketAddr], is_v4: bool| {
+            let of_family = all.iter().filter(|it| it.is_ipv4() == is_v4);
+            of_family.copied().collect::<Vec<_>>()
+        };
+        let all = [&self.servers[..], &self.peers[..]].concat();
+        let (udp_v4, udp_v6) = (of_family(&all, true), of_family(&all, false));
+        let (tcp_v4, tcp_v6) = (
+            of_family(&self.servers, true),
+            of_family(&self.servers, false),
+        );
+        let tcp = self.tcp.as_ref();
+        let deadline = started_at + LONGEST;
+        let (udp, tcp, udp_v6, tcp_v6) = join!(
+            udp::probe(&udp_v4),
+            tcp::probe(tcp, &tcp_v4, deadline),
+            udp::probe(&udp_v6),
+            tcp::probe(tcp, &tcp_v6, deadline),
+        );
+        let mut report = NatReport {
+            servers: [udp.servers, tcp.servers, udp_v6.servers, tcp_v6.servers].concat(),
+            udp: udp.path,
+            tcp: tcp.path,
+            udp_v6: udp_v6.path,
+            tcp_v6: tcp_v6.path,
+            elapsed: rt::now().saturating_duration_since(started_at),
+            ..NatReport::default()
+        };
+        tell_blocked(&mut report.udp, &report.tcp);
+        tell_blocked(&mut report.udp_v6, &report.tcp_v6);
+        report.nats = nats(&report);
+        report
+    }
+}
+
+/// Adds those that are new, while there is room.
+fn add(all: &mut Vec<SocketAddr>, more: impl IntoIterator<Item = SocketAddr>) {
+    for addr in more {
+        if !all.contains(&addr) && all.len() < Prober::MAX_SERVERS {
+            all.push(addr);
+        }
+    }
+}
+
+/// What was found out on one path, and of whom.
+#[derive(Debug, Default)]
+struct Probed {
+    path: PathReport,
+    servers: Vec<super::ServerReport>,
+}
+
+/// Silence over UDP is a block where the same servers answer over TCP. The other way round it is none: many servers do not
+/// speak TCP.
+fn tell_blocked(udp: &mut PathReport, tcp: &PathReport) {
+    if tcp.is_open() && !udp.is_open() {
+        udp.is_blocked = Some(true);
+    }
+}
+
+fn nats(report: &NatReport) -> Option<NatCount> {
+    match (report.udp.is_translated, report.tcp.is_translated) {
+        (Some(true), _) | (_, Some(true)) => Some(NatCount::AtLeast(1)),
+        (Some(false), _) | (_, Some(false)) => Some(NatCount::Exactly(0)),
+        (None, None) => None,
+    }
+}
+
+/// The external addresses that were seen, each once.
+fn external(observations: &[Observation]) -> Vec<IpAddr> {
+    let seen = observations.iter().map(|it| it.observed_addr.ip());
+    let mut external: Vec<_> = seen.collect();
+    external.sort_unstable();
+    external.dedup();
+    external
+}
+
+/// This machine's address on the way to `server`; unspecified where it has none.
+fn local_ip(server: SocketAddr) -> IpAddr {
+    source_towards(server).unwrap_or_else(|_| any(server.ip()))
+}
+
+/// The unspecified address of a version of IP.
+const fn any(family: IpAddr) -> IpAddr {
+    match family {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// A person waits for a report, for three seconds.
+const LONGEST: Duration = Duration::from_millis(2_600);

@@ -1,0 +1,397 @@
+//! Whom to ask for a dial-back, where to, and what the outcomes mean. No clock, no socket.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use crust_core::{Addr, PeerId};
+
+use super::Reachability;
+use crate::wire::reach::DialBack;
+
+/// The addresses at which this node may be reached, and what is known of each.
+///
+/// A dial-back that arrives proves an address; two peers whose dial-backs failed disprove it, for one of them may be at
+/// fault. Whoever refuses or does not answer tells nothing, and others are asked.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    candidates: BTreeMap<Addr, Candidate>,
+    nonces: u64,
+}
+
+/// What an address is to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// A gateway gave it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "ports are not mapped yet"))]
+    Mapped,
+    /// It is an interface's own.
+    Own,
+    /// Peers see the node there.
+    Seen,
+}
+
+/// A dial-back to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) helper: PeerId,
+    pub(crate) nonce: u64,
+    pub(crate) addr: Addr,
+}
+
+/// A peer that may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Helper {
+    pub(crate) peer: PeerId,
+    /// Whether it sees this node over IPv4: it dials what it sees.
+    pub(crate) is_v4: bool,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    origin: Origin,
+    /// Whether a connection arrived there, where that is known.
+    is_reached: Option<bool>,
+    /// When it is to be asked about.
+    due_at: Instant,
+    pending: Option<(Ask, Instant)>,
+    /// Those who were asked since it was due.
+    asked: Vec<PeerId>,
+    /// Dials in vain since one came through.
+    failures: usize,
+}
+
+impl Asker {
+    /// `seed` is what nobody can guess the nonces by.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self {
+            candidates: BTreeMap::new(),
+            nonces: seed,
+        }
+    }
+
+    /// These are the addresses from now on. Of those that were there before, what is known stays.
+    pub(crate) fn handle_candidates(&mut self, now: Instant, candidates: BTreeMap<Addr, Origin>) {
+        self.candidates
+            .retain(|addr, candidate| candidates.get(addr) == Some(&candidate.origin));
+        for (addr, origin) in candidates.into_iter().take(MAX_CANDIDATES) {
+            self.candidates.entry(addr).or_insert_with(|| Candidate {
+                origin,
+                is_reached: None,
+                due_at: now,
+                pending: None,
+                asked: Vec::new(),
+                failures: 0,
+            });
+        }
+    }
+
+    /// The network changed: nothing that was known holds.
+    pub(crate) fn forget(&mut self) {
+        self.candidates.clear();
+    }
+
+    /// What to ask next of one of `helpers`. One dial-back is asked for at a time: more could look like a flood.
+    pub(crate) fn poll_ask(&mut self, now: Instant, helpers: &[Helper]) -> Option<Ask> {
+        for candidate in self.candidates.values_mut() {
+            candidate.pending.take_if(|(_, until)| now >= *until);
+        }
+        let mut all = self.candidates.values();
+        if all.any(|candidate| candidate.pending.is_some()) {
+            return None;
+        }
+        let nonce = self.nonces;
+        for (addr, candidate) in &mut self.candidates {
+            let Some(helper) = candidate.next_helper(now, addr, helpers) else {
+                continue;
+            };
+            let ask = Ask {
+                helper,
+                nonce,
+                addr: addr.clone(),
+            };
+            candidate.asked.push(helper);
+            candidate.pending = Some((ask.clone(), now + ANSWER_WITHIN));
+            // Two helpers never have one nonce, and each sees its own alone.
+            self.nonces = nonce.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            return Some(ask);
+        }
+        None
+    }
+
+    /// `helper` says what came of a dial-back.
+    pub(crate) fn handle_answer(
+        &mut self,
+        now: Instant,
+        helper: &PeerId,
+        nonce: u64,
+        outcome: DialBack,
+    ) {
+        let Some(candidate) = self.asked_for(helper, nonce) else {
+            return;
+        };
+        match outcome {
+            // The connection itself says so; it may be a moment behind its herald.
+            DialBack::Made => {}
+            DialBack::Failed => candidate.on_failed(now),
+            DialBack::Refused => candidate.pending = None,
+        }
+    }
+
+    /// The dial-back of `helper` arrived. Returns whether it was asked for.
+    pub(crate) fn handle_here(&mut self, now: Instant, helper: &PeerId, nonce: u64) -> bool {
+        let candidate = self.asked_for(helper, nonce);
+        let was_asked_for = candidate.is_some();
+        candidate
+            .into_iter()
+            .for_each(|candidate| candidate.on_reached(now));
+        was_asked_for
+    }
+
+    /// How far this node can be reached by addresses of `scheme`.
+    pub(crate) fn reachability(&self, scheme: &str) -> Reachability {
+        let of_scheme = |(addr, _): &(&Addr, &Candidate)| addr.scheme() == scheme;
+        let candidates = self.candidates.iter().filter(of_scheme);
+        let each = candidates.map(|(_, candidate)| candidate.reachability());
+        each.max().unwrap_or(Reachability::Unknown)
+    }
+
+    /// How far this node can be reached at `addr`.
+    pub(crate) fn reachability_at(&self, addr: &Addr) -> Reachability {
+        let candidate = self.candidates.get(addr);
+        candidate.map_or(Reachability::Unknown, Candidate::reachability)
+    }
+
+    fn asked_for(&mut self, helper: &PeerId, nonce: u64) -> Option<&mut Candidate> {
+        let is_meant = |candidate: &&mut Candidate| {
+            let pending = candidate.pending.as_ref();
+            pending.is_some_and(|(ask, _)| ask.nonce == nonce && ask.helper == *helper)
+        };
+        self.candidates.values_mut().find(is_meant)
+    }
+}
+
+impl Candidate {
+    fn next_helper(&mut self, now: Instant, addr: &Addr, helpers: &[Helper]) -> Option<PeerId> {
+        if now < self.due_at {
+            return None;
+        }
+        let is_v4 = addr.socket_addr()?.is_ipv4();
+        let mut fitting = helpers.iter().filter(|helper| helper.is_v4 == is_v4);
+        let is_new = |helper: &&Helper| !self.asked.contains(&helper.peer);
+        let helper = fitting.find(is_new).map(|helper| helper.peer);
+        if helper.is_none() && !self.asked.is_empty() {
+            // All were asked. In a small network the same ones are, after a while.
+            self.asked.clear();
+            self.due_at = now + ASK_AGAIN;
+        }
+        helper
+    }
+
+    fn on_reached(&mut self, now: Instant) {
+        self.settle(true, now + REACHED_LASTS);
+    }
+
+    fn on_failed(&mut self, now: Instant) {
+        self.pending = None;
+        self.failures += 1;
+        if self.failures >= DISPROVE {
+            self.settle(false, now + FAILED_LASTS);
+        }
+    }
+
+    fn settle(&mut self, is_reached: bool, due_at: Instant) {
+        self.is_reached = Some(is_reached);
+        self.due_at = due_at;
+        self.pending = None;
+        self.asked.clear();
+        self.failures = 0;
+    }
+
+    const fn reachability(&self) -> Reachability {
+        match (self.is_reached, self.origin) {
+            (None, _) => Reachability::Unknown,
+            (Some(true), Origin::Mapped) => Reachability::Mapped,
+            (Some(true), Origin::Own | Origin::Seen) => Reachability::Public,
+            (Some(false), Origin::Mapped) => Reachability::Unreachable,
+            // Its address is the same for all, so a punched hole is where peers look for it.
+            (Some(false), Origin::Own | Origin::Seen) => Reachability::Punchable,
+        }
+    }
+}
+
+/// Addresses that are looked after: a node has a few.
+const MAX_CANDIDATES: usize = 32;
+/// Peers whose dial-backs have to fail.
+const DISPROVE: usize = 2;
+/// More than a helper gives a dial.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// Until those are asked again who were asked before.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// A lease may end, a rule may change.
+const REACHED_LASTS: Duration = Duration::from_secs(1_800);
+/// Sooner than that: somebody may be at work on the router.
+const FAILED_LASTS: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn helper(number: u8) -> Helper {
+        Helper {
+            peer: PeerId::from_bytes([number; 32]),
+            is_v4: true,
+        }
+    }
+
+    fn addr() -> Addr {
+        "tcp://22.0.0.1:5483".parse().unwrap()
+    }
+
+    /// One candidate, asked of helpers.
+    struct Scene {
+        asker: Asker,
+        now: Instant,
+    }
+
+    impl Scene {
+        fn new(origin: Origin) -> Self {
+            let now = crust_core::rt::now();
+            let mut asker = Asker::new(7);
+            asker.handle_candidates(now, [(addr(), origin)].into());
+            Self { asker, now }
+        }
+
+        fn ask(&mut self, helpers: &[Helper]) -> Option<Ask> {
+            self.asker.poll_ask(self.now, helpers)
+        }
+
+        fn answer(&mut self, ask: &Ask, outcome: DialBack) {
+            let Self { asker, now } = self;
+            asker.handle_answer(*now, &ask.helper, ask.nonce, outcome);
+        }
+
+        fn reachability(&self) -> Reachability {
+            self.asker.reachability("tcp")
+        }
+
+        fn wait(&mut self, time: Duration) {
+            self.now += time;
+        }
+    }
+
+    #[test]
+    fn dial_back_that_arrives_proves_an_address() {
+        for (origin, expected) in [
+            (Origin::Own, Reachability::Public),
+            (Origin::Seen, Reachability::Public),
+            (Origin::Mapped, Reachability::Mapped),
+        ] {
+            let mut scene = Scene::new(origin);
+            let ask = scene.ask(&[helper(1)]).unwrap();
+            assert_eq!(ask.addr, addr());
+            assert!(scene.asker.handle_here(scene.now, &ask.helper, ask.nonce));
+            assert_eq!(scene.reachability(), expected);
+            assert_eq!(scene.ask(&[helper(2)]), None);
+        }
+    }
+
+    #[test]
+    fn two_in_vain_disprove_it_and_one_does_not() {
+        let mut scene = Scene::new(Origin::Seen);
+        let helpers = [helper(1), helper(2)];
+        let first = scene.ask(&helpers).unwrap();
+        scene.answer(&first, DialBack::Failed);
+        assert_eq!(scene.reachability(), Reachability::Unknown);
+        let second = scene.ask(&helpers).unwrap();
+        assert_ne!(first.helper, second.helper);
+        scene.answer(&second, DialBack::Failed);
+        assert_eq!(scene.reachability(), Reachability::Punchable);
+    }
+
+    #[test]
+    fn only_helper_is_asked_again_after_a_while() {
+        let mut scene = Scene::new(Origin::Mapped);
+        let ask = scene.ask(&[helper(1)]).unwrap();
+        scene.answer(&ask, DialBack::Failed);
+        assert_eq!(scene.ask(&[helper(1)]), None);
+        scene.wait(ASK_AGAIN);
+        let ask = scene.ask(&[helper(1)]).unwrap();
+        scene.answer(&ask, DialBack::Failed);
+        assert_eq!(scene.reachability(), Reachability::Unreachable);
+    }
+
+    #[test]
+    fn word_of_others_than_who_was_asked_counts_for_nothing() {
+        let mut scene = Scene::new(Origin::Own);
+        let ask = scene.ask(&[helper(1)]).unwrap();
+        let stranger = helper(2).peer;
+        assert!(!scene.asker.handle_here(scene.now, &stranger, ask.nonce));
+        assert!(
+            !scene
+                .asker
+                .handle_here(scene.now, &ask.helper, ask.nonce + 1)
+        );
+        for _ in 0..DISPROVE {
+            let forged = Ask {
+                helper: stranger,
+                ..ask.clone()
+            };
+            scene.answer(&forged, DialBack::Failed);
+        }
+        assert_eq!(scene.reachability(), Reachability::Unknown);
+    }
+
+    #[test]
+    fn made_without_a_connection_proves_nothing() {
+        let mut scene = Scene::new(Origin::Own);
+        let ask = scene.ask(&[helper(1)]).unwrap();
+        scene.answer(&ask, DialBack::Made);
+        assert_eq!(scene.reachability(), Reachability::Unknown);
+    }
+
+    #[test]
+    fn whoever_refuses_or_is_silent_is_passed_over() {
+        let mut scene = Scene::new(Origin::Own);
+        let helpers = [helper(1), helper(2), helper(3)];
+        let first = scene.ask(&helpers).unwrap();
+        scene.answer(&first, DialBack::Refused);
+        let second = scene.ask(&helpers).unwrap();
+        assert_eq!(scene.ask(&helpers), None);
+        scene.wait(ANSWER_WITHIN);
+        let third = scene.ask(&helpers).unwrap();
+        assert_ne!(second.helper, third.helper);
+        assert_eq!(scene.reachability(), Reachability::Unknown);
+    }
+
+    #[test]
+    fn what_is_known_holds_while_it_is_asked_about_again() {
+        let mut scene = Scene::new(Origin::Own);
+        let ask = scene.ask(&[helper(1)]).unwrap();
+        scene.asker.handle_here(scene.now, &ask.helper, ask.nonce);
+        scene.wait(REACHED_LASTS);
+        assert!(scene.ask(&[helper(1)]).is_some());
+        assert_eq!(scene.reachability(), Reachability::Public);
+    }
+
+    #[test]
+    fn address_that_is_gone_takes_what_was_known_with_it() {
+        let mut scene = Scene::new(Origin::Own);
+        let ask = scene.ask(&[helper(1)]).unwrap();
+        scene.asker.handle_candidates(scene.now, BTreeMap::new());
+        assert!(!scene.asker.handle_here(scene.now, &ask.helper, ask.nonce));
+        assert_eq!(scene.reachability(), Reachability::Unknown);
+    }
+
+    #[test]
+    fn helper_over_another_ip_version_is_not_asked() {
+        let mut scene = Scene::new(Origin::Own);
+        let over_v6 = Helper {
+            is_v4: false,
+            ..helper(1)
+        };
+        assert_eq!(scene.ask(&[over_v6]), None);
+        assert!(scene.ask(&[helper(1)]).is_some());
+    }
+}
