@@ -26,7 +26,6 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 /// A node's port, with STUN on it.
 struct Node {
     stun: Stun,
-    port: UdpPort,
     _driver: rt::Task<()>,
 }
 
@@ -35,7 +34,6 @@ impl Node {
         let (port, driver) = UdpPort::bind(any()).unwrap();
         Self {
             stun: Stun::new(&port, config).unwrap(),
-            port,
             _driver: rt::spawn(driver.run()),
         }
     }
@@ -202,12 +200,14 @@ impl Protocol for LooksLikeUtp {
 
 #[test]
 fn stun_takes_its_own_from_a_shared_port_and_leaves_the_rest() {
-    let (here, there) = (
-        Node::new(StunConfig::default()),
-        Node::new(StunConfig::default()),
-    );
+    let there = Node::new(StunConfig::default());
+    let (port, driver) = UdpPort::bind(any()).unwrap();
     let utp = Arc::<LooksLikeUtp>::default();
-    let _registration = here.port.register(utp.clone()).unwrap();
+    let _registration = port.register(utp.clone()).unwrap();
+    let here = Node {
+        stun: Stun::new(&port, StunConfig::default()).unwrap(),
+        _driver: rt::spawn(driver.run()),
+    };
     let (socket, _) = raw();
     // Data with a selective acknowledgement: the first two bytes of an answer to a binding request.
     let mut packet = vec![0x01, 0x01];

@@ -170,6 +170,12 @@ impl UtpSocket {
         self.owner.endpoint.listen();
     }
 
+    /// The UDP port, which other protocols may share: those whose datagrams uTP could take for its own register as the
+    /// first ([`UdpPort::register_first`]). It is closed with this socket.
+    pub fn port(&self) -> &UdpPort {
+        self.owner.endpoint.port()
+    }
+
     /// What the port has seen so far.
     pub fn stats(&self) -> UdpStats {
         self.owner.endpoint.port().stats()

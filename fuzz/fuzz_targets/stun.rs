@@ -82,7 +82,7 @@ impl World {
         };
         check(&message);
         self.client.handle_message(self.now, addr(number), &message);
-        for (server, growth) in self.servers.iter_mut().zip([24, 48]) {
+        for (server, growth) in self.servers.iter_mut().zip([24, 72]) {
             let arrival = Arrival {
                 from: addr(number),
                 at: Place::ALL[usize::from(number / 8 % 4)],

@@ -33,13 +33,11 @@ pub struct Behaviour {
 #[derive(Debug)]
 pub struct Discovery {
     server: SocketAddr,
-    /// The local addresses of the two ports.
-    locals: [SocketAddr; 2],
     outputs: VecDeque<Probe>,
     /// Probes of the port in question that have no result yet.
     pending: usize,
     other: Option<SocketAddr>,
-    observations: Vec<Observation>,
+    observations: Vec<(ProbePort, Observation)>,
     tests: tests_of_filtering::Tests,
     is_told: bool,
 }
@@ -76,12 +74,11 @@ pub enum DiscoveryOutput {
 }
 
 impl Discovery {
-    /// Asks `server`, from a port at `main`, and a fresh one at `fresh`; their IP addresses may be unspecified.
+    /// Asks `server`.
     #[must_use]
-    pub fn new(server: SocketAddr, main: SocketAddr, fresh: SocketAddr) -> Self {
+    pub fn new(server: SocketAddr) -> Self {
         let mut discovery = Self {
             server,
-            locals: [main, fresh],
             outputs: VecDeque::new(),
             pending: 0,
             other: None,
@@ -100,14 +97,22 @@ impl Discovery {
         discovery
     }
 
-    /// Takes what came of a question.
-    pub fn handle_result(&mut self, probe: Probe, result: &Result<Binding, StunError>) {
+    /// Takes what came of a question, which was asked from `local`; its IP address may be unspecified.
+    ///
+    /// A port of all addresses has another of them towards each destination, perhaps: so it is told each time.
+    pub fn handle_result(
+        &mut self,
+        probe: Probe,
+        local: SocketAddr,
+        result: &Result<Binding, StunError>,
+    ) {
         if let (Ok(binding), Change::NONE) = (result, probe.change) {
-            self.observations.push(Observation {
-                local: self.local(probe.port),
+            let observation = Observation {
+                local,
                 destination: probe.destination,
                 observed_addr: binding.observed_addr,
-            });
+            };
+            self.observations.push((probe.port, observation));
         }
         match probe.port {
             ProbePort::Fresh => self.tests.handle_result(probe.change, result),
@@ -138,15 +143,12 @@ impl Discovery {
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
         let filter_tests = self.filter_tests();
-        let of_main = self
-            .observations
-            .iter()
-            .find(|it| it.local == self.locals[0]);
+        let observations: Vec<_> = self.observations.iter().map(|(_, it)| *it).collect();
         Behaviour {
-            is_translated: of_main.and_then(is_translated),
-            mapping: Mapping::of(&self.observations),
+            is_translated: self.of_main().next().and_then(is_translated),
+            mapping: Mapping::of(&observations),
             filtering: filter_tests.verdict(),
-            observations: self.observations.clone(),
+            observations,
             filter_tests,
         }
     }
@@ -194,11 +196,7 @@ impl Discovery {
             return FilterTests::default();
         };
         let other_port = SocketAddr::new(self.server.ip(), other.port());
-        let [main, _] = self.locals;
-        let answers = |place: SocketAddr| {
-            let mut of_main = self.observations.iter().filter(|it| it.local == main);
-            of_main.any(|it| it.destination == place)
-        };
+        let answers = |place: SocketAddr| self.of_main().any(|it| it.destination == place);
         FilterTests {
             is_heard_from_other_ip: (other.ip() != self.server.ip())
                 .then(|| self.tests.heard_from(Change::BOTH, other, answers(other)))
@@ -212,11 +210,10 @@ impl Discovery {
         }
     }
 
-    const fn local(&self, port: ProbePort) -> SocketAddr {
-        match port {
-            ProbePort::Main => self.locals[0],
-            ProbePort::Fresh => self.locals[1],
-        }
+    /// What others saw of the port in question, the server first.
+    fn of_main(&self) -> impl Iterator<Item = &Observation> {
+        let of_main = |(port, _): &&(ProbePort, Observation)| *port == ProbePort::Main;
+        self.observations.iter().filter(of_main).map(|(_, it)| it)
     }
 }
 

@@ -28,8 +28,8 @@ use super::{
 
 /// STUN on one UDP port: asks servers, and answers whoever asks. Clones are the same one; with the last it leaves the port.
 ///
-/// Register it before uTP, whose header is so plain that some answers of STUN look like it; STUN takes what is its own
-/// and nothing else.
+/// It is asked before the protocols that are there already, for an answer of STUN may look like a packet of uTP; it takes
+/// what is its own and nothing else.
 #[derive(Debug, Clone)]
 pub struct Stun {
     owner: Arc<Owner>,
@@ -100,7 +100,7 @@ impl Stun {
             }),
             timer: Timer::default(),
         });
-        let registration = port.register(shared.clone())?;
+        let registration = port.register_first(shared.clone())?;
         let timers = rt::spawn(run_timers(shared.clone()));
         let owner = Arc::new(Owner {
             shared,

@@ -50,9 +50,9 @@ impl Default for ServerConfig {
 /// A server: of one port, or of two addresses with two ports each (RFC 5780 §6).
 ///
 /// It answers binding requests that anybody sends, without credentials. An answer is no longer than its request but for
-/// the address that was asked for; a server of several ports adds its own two, as RFC 5780 wants. It answers no answers and
-/// nobody who cannot be one host, and clients of RFC 3489 not at all: without the magic cookie, their requests cannot be
-/// told from other protocols.
+/// the address that was asked for; a server of several ports adds that address in clear and two of its own, as RFC 5780
+/// wants. It answers no answers and nobody who cannot be one host, and clients of RFC 3489 not at all: without the magic
+/// cookie, their requests cannot be told from other protocols.
 #[derive(Debug)]
 pub struct Server {
     limit: Limit,
@@ -184,7 +184,9 @@ impl Server {
                 .with(&Attribute::XorMappedAddress(to));
         if let Some(places) = &self.places {
             let other = arrival.at.changed(Change::BOTH);
+            // In clear beside it, so that gateways on the way that translate it are found out (RFC 5780 §3.6).
             writer = writer
+                .with(&Attribute::MappedAddress(to))
                 .with(&Attribute::ResponseOrigin(places.addr(from)))
                 .with(&Attribute::OtherAddress(places.addr(other)));
         }

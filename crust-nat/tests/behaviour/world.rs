@@ -44,7 +44,7 @@ impl World {
             nat,
             server: Server::new(ServerConfig::default(), now).with_places(places()),
             is_second_address_dead: false,
-            discovery: Discovery::new(places().addr(Place::PRIMARY), main, fresh),
+            discovery: Discovery::new(places().addr(Place::PRIMARY)),
             clients: [(main, Client::new()), (fresh, Client::new())],
             probes: BTreeMap::new(),
         }
@@ -124,7 +124,8 @@ impl World {
                 self.net.send(self.now, from, to, data);
             }
             ClientOutput::Finished { id, result } => {
-                self.discovery.handle_result(self.probes[&id], &result);
+                let probe = self.probes[&id];
+                self.discovery.handle_result(probe, local, &result);
             }
             other => panic!("{other:?}"),
         }

@@ -21,7 +21,7 @@ fn behaviour(
     other: Option<&str>,
     answer: impl Fn(Probe) -> Result<SocketAddr, StunError>,
 ) -> Behaviour {
-    let mut discovery = Discovery::new(addr(SERVER), addr(MAIN), addr(FRESH));
+    let mut discovery = Discovery::new(addr(SERVER));
     let mut asked = VecDeque::new();
     loop {
         match discovery.poll_output() {
@@ -35,7 +35,11 @@ fn behaviour(
                     other_addr: other.map(addr),
                     rtt: None,
                 });
-                discovery.handle_result(probe, &result);
+                let local = match probe.port {
+                    ProbePort::Main => MAIN,
+                    ProbePort::Fresh => FRESH,
+                };
+                discovery.handle_result(probe, addr(local), &result);
             }
         }
     }

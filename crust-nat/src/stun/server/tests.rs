@@ -157,10 +157,11 @@ fn server_of_four_places_answers_from_where_it_is_asked_to() {
             assert_eq!(origin.ip() != to.ip(), ip);
             assert_eq!(origin.port() != to.port(), port);
             let message = Message::decode(&answer.data).unwrap();
-            let attributes: Vec<_> = message.attributes().take(3).collect();
+            let attributes: Vec<_> = message.attributes().take(4).collect();
             let other = places().addr(at.changed(Change::BOTH));
             let expected = [
                 Attribute::XorMappedAddress(addr(CLIENT)),
+                Attribute::MappedAddress(addr(CLIENT)),
                 Attribute::ResponseOrigin(origin),
                 Attribute::OtherAddress(other),
             ];

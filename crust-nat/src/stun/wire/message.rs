@@ -217,9 +217,9 @@ impl<'a> Iterator for Raws<'a> {
     }
 }
 
-/// Bytes of the longest message that is read or written: what an Ethernet frame carries. STUN asks for less where the
-/// path is not known (RFC 8489 §6.1).
-pub const MAX_LEN: usize = 1_500;
+/// Bytes of the longest message that is read or written: those that others send to measure paths have a PADDING as long as
+/// an Ethernet frame (RFC 5780 §7.6), and a little more. STUN asks for less where the path is not known (RFC 8489 §6.1).
+pub const MAX_LEN: usize = 2_048;
 /// Attributes of a message that is read. Those that exist number some forty, and no message has use for half of them.
 pub const MAX_ATTRIBUTES: usize = 32;
 /// Bytes of an attribute's number and length.
