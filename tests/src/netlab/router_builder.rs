@@ -128,11 +128,12 @@ impl RouterBuilder {
         );
         let rules = self.behaviour.rules(way.wan);
         netns.run(|| {
-            self.behaviour.set_variables();
             // Each takes as long as the other.
             let nft = Running::nft(rules);
             shell::ip(lines);
             nft.wait();
+            // Once `wan` has no multicast: those that forward join groups of routers, and tell.
+            self.behaviour.set_variables();
         });
         let lan = Arc::new(Lan::new(netns, way.uplink, way.outer, self.v4, self.v6));
         Router::new(lan, way.wan, self.behaviour, self.igd)

@@ -34,7 +34,7 @@ pub(super) fn nat(wan: Ipv4Addr, nat: Nat, lifetimes: Lifetimes) -> String {
 
 /// Replaces the tables that filter, IPv4's and IPv6's.
 ///
-/// With a port mapping server IPv6 is let in or not by the chains of [`IGD`]: what one chain accepts another may still drop.
+/// With a port mapping server IPv6 is let in or not by the chains of [`igd`]: what one chain accepts another may still drop.
 pub(super) fn filter(unsolicited: Unsolicited, egress: Egress, has_igd: bool) -> String {
     let egress = match egress {
         Egress::All => "",
@@ -82,12 +82,8 @@ pub(super) fn igd() -> String {
             "type nat hook postrouting priority 99; jump postrouting_miniupnpd;",
         ),
     ];
-    table(
-        "inet",
-        "miniupnpd",
-        "",
-        &chains.map(|(name, rules)| (name, rules.to_owned())),
-    )
+    let chains = chains.map(|(name, rules)| (name, rules.to_owned()));
+    table("inet", "miniupnpd", "", &chains)
 }
 
 fn let_in(wan: Ipv4Addr, nat: Nat) -> String {
