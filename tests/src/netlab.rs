@@ -49,7 +49,7 @@
 //!   those that have none left without a word.
 //! - Faults while running: [`Uplink::cut`], [`Uplink::set_link`], [`Router::reboot`], [`Router::set_wan`], [`Router::set_nat`],
 //!   [`Router::set_egress`], [`Router::take_over`], [`Igd::kill`] and [`Igd::restart`]. [`Lab::capture`] writes a pcap file,
-//!   [`Lab::traffic`] counts.
+//!   [`Lab::traffic`] and [`Uplink::up_counters`] count.
 //!
 //! # Good to know
 //!

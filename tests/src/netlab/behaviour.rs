@@ -15,6 +15,8 @@ pub(super) struct Behaviour {
     pub(super) unsolicited: Unsolicited,
     pub(super) egress: Egress,
     pub(super) lifetimes: Lifetimes,
+    /// Whether a port mapping server has chains of its own.
+    pub(super) has_igd: bool,
 }
 
 impl Default for Behaviour {
@@ -28,19 +30,30 @@ impl Default for Behaviour {
             unsolicited: Unsolicited::default(),
             egress: Egress::default(),
             lifetimes,
+            has_igd: false,
         }
     }
 }
 
 impl Behaviour {
+    /// All rules of a router that knows nothing yet.
+    pub(super) fn rules(&self, wan: Ipv4Addr) -> String {
+        let igd = if self.has_igd {
+            rules::igd()
+        } else {
+            String::new()
+        };
+        self.translation(wan) + &self.filter() + &igd
+    }
+
     /// The rules that translate to `wan`.
     pub(super) fn translation(&self, wan: Ipv4Addr) -> String {
         rules::nat(wan, self.nat, self.lifetimes)
     }
 
-    /// The rules that filter.
+    /// The rules that filter, but for those of a port mapping server.
     pub(super) fn filter(&self) -> String {
-        rules::filter(self.unsolicited, self.egress)
+        rules::filter(self.unsolicited, self.egress, self.has_igd)
     }
 
     /// Sets the variables of the namespace that the calling thread is in.

@@ -25,11 +25,7 @@ use rustix::{
 };
 use tun_rs::SyncDevice;
 
-use super::{
-    internet::{Internet, Traffic},
-    pcap::Pcap,
-    routes::LeafId,
-};
+use super::{internet::Internet, pcap::Pcap, routes::LeafId};
 
 /// The lab's internet, running. Ends with its last handle.
 #[derive(Debug)]
@@ -102,8 +98,9 @@ impl Fabric {
         self.shared.wake();
     }
 
-    pub(super) fn traffic(&self) -> Traffic {
-        self.shared.lock().internet.traffic()
+    /// Looks at something of the internet.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Internet) -> T) -> T {
+        look(&self.shared.lock().internet)
     }
 
     /// Writes each packet that a leaf sends from now on to a file, or no longer.

@@ -61,9 +61,10 @@ impl IgdConfig {
         let yes = |is_so| if is_so { "yes" } else { "no" };
         let (upnp, nat_pmp) = (yes(self.has_upnp), yes(self.has_nat_pmp));
         let (net, max_lifetime_s) = (lan.v4, self.max_lifetime_s);
+        let no_v6 = yes(lan.v6.is_none());
         format!(
             "ext_ifname=wan\nlistening_ip=lan\nport={HTTP_PORT}\nenable_upnp={upnp}\nenable_natpmp={nat_pmp}\n\
-             min_lifetime=1\nmax_lifetime={max_lifetime_s}\nsecure_mode=yes\nsystem_uptime=no\nipv6_disable=yes\n\
+             min_lifetime=1\nmax_lifetime={max_lifetime_s}\nsecure_mode=yes\nsystem_uptime=no\nipv6_disable={no_v6}\n\
              uuid=00000000-0000-0000-0000-000000005483\nlease_file={folder}/leases\n\
              upnp_table_name=miniupnpd\nupnp_nat_table_name=miniupnpd\n\
              allow 1024-65535 {net} 1024-65535\ndeny 0-65535 0.0.0.0/0 0-65535\n"
@@ -154,10 +155,12 @@ impl Igd {
 
     fn is_answering(&self) -> bool {
         let config = &self.config;
-        let is_bound = |table: &str, port: u16| {
+        let is_in = |table: String, port: u16| {
             let sockets = fs::read_to_string(format!("/proc/thread-self/net/{table}"));
             sockets.is_ok_and(|text| text.contains(&format!(":{port:04X} ")))
         };
+        let is_bound =
+            |table: &str, port| is_in(table.to_owned(), port) || is_in(format!("{table}6"), port);
         self.lan.netns.run(|| {
             (!config.has_upnp || is_bound("tcp", HTTP_PORT) && is_bound("udp", SSDP_PORT))
                 && (!config.has_nat_pmp || is_bound("udp", NAT_PMP_PORT))

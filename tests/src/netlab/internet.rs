@@ -117,6 +117,12 @@ impl Internet {
         }
     }
 
+    /// What the links of `leaf` did, up and down.
+    pub(super) fn counters(&self, leaf: LeafId) -> (Counters, Counters) {
+        let link = |from, to| self.links.link_counters(from, to);
+        (link(end(leaf), CORE), link(CORE, end(leaf)))
+    }
+
     pub(super) fn traffic(&self) -> Traffic {
         Traffic {
             drops: self.drops,

@@ -16,7 +16,7 @@ use crust_core::simnet::Link;
 use super::{
     fabric::Fabric,
     host::Host,
-    internet::Traffic,
+    internet::{Internet, Traffic},
     netns::{self, Netns},
     router::Router,
     router_builder::RouterBuilder,
@@ -59,7 +59,9 @@ impl Lab {
         let seed = env::var("NETLAB_SEED")
             .ok()
             .and_then(|seed| seed.parse().ok());
-        let fabric = Fabric::start(seed.unwrap_or(SEED)).expect("the lab can start");
+        let seed = seed.unwrap_or(SEED);
+        eprintln!("a lab with NETLAB_SEED={seed}");
+        let fabric = Fabric::start(seed).expect("the lab can start");
         Some(Self {
             fabric: Arc::new(fabric),
             link: Link::default(),
@@ -105,7 +107,7 @@ impl Lab {
 
     /// What became of all packets so far.
     pub fn traffic(&self) -> Traffic {
-        self.fabric.traffic()
+        self.fabric.look(Internet::traffic)
     }
 
     /// Writes each packet that goes onto an uplink to a pcap file, until [`Lab::end_capture`], or into another. What links

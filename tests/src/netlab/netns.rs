@@ -31,6 +31,8 @@ impl Netns {
             assert_no_way_out();
             // An address that is being checked for duplicates cannot be used, for two seconds.
             sysctl("net/ipv6/conf/default/accept_dad", 0);
+            // Nobody answers those that look for routers.
+            sysctl("net/ipv6/conf/default/accept_ra", 0);
             File::open("/proc/thread-self/ns/net").expect("a namespace can be kept")
         });
         Self(made)
@@ -86,10 +88,17 @@ pub(super) fn sysctl(name: &str, value: u64) {
         .unwrap_or_else(|error| panic!("{name} is not {value}: {error}"));
 }
 
+/// In a thread of the caller's name, which is that of the test where it panics.
 fn in_thread<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    let name = thread::current().name().unwrap_or("netlab").to_owned();
     thread::scope(|scope| {
-        let result = scope.spawn(body).join();
-        result.unwrap_or_else(|cause| panic::resume_unwind(cause))
+        let thread = thread::Builder::new().name(name);
+        let thread = thread
+            .spawn_scoped(scope, body)
+            .expect("a thread can be started");
+        thread
+            .join()
+            .unwrap_or_else(|cause| panic::resume_unwind(cause))
     })
 }
 

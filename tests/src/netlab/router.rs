@@ -12,7 +12,7 @@ use super::{
     igd::{Igd, IgdConfig},
     lan::Lan,
     nat::{Egress, Nat, Unsolicited},
-    rules, shell,
+    shell,
     uplink::Uplink,
 };
 
@@ -100,9 +100,8 @@ impl Router {
         let was_running = self.igd.as_mut().is_some_and(Igd::kill);
         if let Some(igd) = &self.igd {
             igd.forget();
-            self.lan.netns.run(|| shell::nft(rules::IGD));
         }
-        self.translate_anew();
+        self.begin_anew(self.behaviour.rules(self.wan));
         if let Some(igd) = self.igd.as_mut().filter(|_| was_running) {
             igd.restart();
         }
@@ -139,7 +138,11 @@ impl Router {
     }
 
     fn translate_anew(&self) {
-        let rules = self.behaviour.translation(self.wan);
+        self.begin_anew(self.behaviour.translation(self.wan));
+    }
+
+    /// Replaces rules, and forgets what connection tracking knows.
+    fn begin_anew(&self, rules: String) {
         self.lan.netns.run(|| {
             shell::nft(rules);
             shell::run(Command::new("conntrack").arg("--flush"));

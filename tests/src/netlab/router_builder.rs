@@ -13,7 +13,6 @@ use super::{
     nat::{Egress, Nat, Unsolicited},
     netns::Netns,
     router::Router,
-    rules,
     shell::{self, Running},
     uplink::Uplink,
 };
@@ -107,9 +106,10 @@ impl RouterBuilder {
         self
     }
 
-    /// Has a port mapping server, which needs [`MINIUPNPD`](super::MINIUPNPD).
+    /// Has a port mapping server, which needs [`MINIUPNPD`](super::MINIUPNPD). With an IPv6 prefix it opens pinholes too.
     pub const fn with_igd(mut self, config: IgdConfig) -> Self {
         self.igd = Some(config);
+        self.behaviour.has_igd = true;
         self
     }
 
@@ -126,14 +126,14 @@ impl RouterBuilder {
             Lan::bridge(self.v4, self.v6),
             way.lines
         );
-        let igd = self.igd.map_or("", |_| rules::IGD);
-        let rules = self.behaviour.translation(way.wan) + &self.behaviour.filter() + igd;
+        let rules = self.behaviour.rules(way.wan);
         netns.run(|| {
-            self.behaviour.set_variables();
             // Each takes as long as the other.
             let nft = Running::nft(rules);
             shell::ip(lines);
             nft.wait();
+            // Once `wan` has no multicast: those that forward join groups of routers, and tell.
+            self.behaviour.set_variables();
         });
         let lan = Arc::new(Lan::new(netns, way.uplink, way.outer, self.v4, self.v6));
         Router::new(lan, way.wan, self.behaviour, self.igd)

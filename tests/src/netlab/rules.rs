@@ -25,27 +25,17 @@ pub(super) struct Lifetimes {
 /// Replaces the table that translates. What the one before had learned is forgotten; connection tracking is not.
 pub(super) fn nat(wan: Ipv4Addr, nat: Nat, lifetimes: Lifetimes) -> String {
     let chains = [
-        (
-            "pre",
-            "nat hook prerouting priority dstnat",
-            let_in(wan, nat),
-        ),
-        (
-            "post",
-            "nat hook postrouting priority srcnat",
-            translate(wan, nat),
-        ),
-        (
-            "learn",
-            "filter hook postrouting priority 300",
-            learn(nat, lifetimes),
-        ),
+        ("pre", PRE.to_owned() + &let_in(wan, nat)),
+        ("post", POST.to_owned() + &translate(wan, nat)),
+        ("learn", LEARN.to_owned() + &learn(nat, lifetimes)),
     ];
     table("ip", "lab_nat", MAPS, &chains)
 }
 
 /// Replaces the tables that filter, IPv4's and IPv6's.
-pub(super) fn filter(unsolicited: Unsolicited, egress: Egress) -> String {
+///
+/// With a port mapping server IPv6 is let in or not by the chains of [`igd`]: what one chain accepts another may still drop.
+pub(super) fn filter(unsolicited: Unsolicited, egress: Egress, has_igd: bool) -> String {
     let egress = match egress {
         Egress::All => "",
         Egress::NoUdp => "iifname lan oifname wan meta l4proto udp drop\n",
@@ -60,47 +50,41 @@ pub(super) fn filter(unsolicited: Unsolicited, egress: Egress) -> String {
              iifname wan ct state new,invalid reject with icmp type port-unreachable\n"
         }
     };
-    let forward = "iifname wan ct state new ct status & dnat != dnat drop\n";
+    let v6_forward = if has_igd { "" } else { V6_FORWARD };
     let chains = [
-        ("inp", "filter hook input priority filter", input.to_owned()),
-        ("forw", FORWARD, format!("{egress}{forward}")),
+        ("inp", format!("{INPUT}{input}")),
+        ("forw", format!("{FORWARD}{egress}{V4_FORWARD}")),
     ];
     let v6_chains = [
-        (
-            "inp",
-            "filter hook input priority filter",
-            V6_INPUT.to_owned(),
-        ),
-        ("forw", FORWARD, format!("{egress}{V6_FORWARD}")),
+        ("inp", format!("{INPUT}{V6_INPUT}")),
+        ("forw", format!("{FORWARD}{egress}{v6_forward}")),
     ];
     table("ip", "lab_filter", "", &chains) + &table("ip6", "lab_filter", "", &v6_chains)
 }
 
-/// The chains that miniupnpd fills; empty they change nothing.
-pub(super) const IGD: &str = "\
-table inet miniupnpd
-delete table inet miniupnpd
-table inet miniupnpd {
-  chain miniupnpd {
-  }
-  chain prerouting_miniupnpd {
-  }
-  chain postrouting_miniupnpd {
-  }
-  chain forward {
-    type filter hook forward priority -5; policy accept;
-    jump miniupnpd
-  }
-  chain prerouting {
-    type nat hook prerouting priority -101; policy accept;
-    jump prerouting_miniupnpd
-  }
-  chain postrouting {
-    type nat hook postrouting priority 99; policy accept;
-    jump postrouting_miniupnpd
-  }
+/// Replaces the chains that miniupnpd fills. Empty they do nothing to IPv4, and to IPv6 what a router's own filter does.
+pub(super) fn igd() -> String {
+    let chains = [
+        ("miniupnpd", ""),
+        ("prerouting_miniupnpd", ""),
+        ("postrouting_miniupnpd", ""),
+        ("v6", V6_FORWARD),
+        (
+            "forward",
+            "type filter hook forward priority -5; jump miniupnpd; meta nfproto ipv6 jump v6;",
+        ),
+        (
+            "prerouting",
+            "type nat hook prerouting priority -101; jump prerouting_miniupnpd;",
+        ),
+        (
+            "postrouting",
+            "type nat hook postrouting priority 99; jump postrouting_miniupnpd;",
+        ),
+    ];
+    let chains = chains.map(|(name, rules)| (name, rules.to_owned()));
+    table("inet", "miniupnpd", "", &chains)
 }
-";
 
 fn let_in(wan: Ipv4Addr, nat: Nat) -> String {
     let to_wan = format!("ip daddr {wan} meta l4proto {{ tcp, udp }}");
@@ -193,12 +177,13 @@ fn sequence() -> String {
     map + "}"
 }
 
-fn table(family: &str, name: &str, head: &str, chains: &[(&str, &str, String)]) -> String {
+/// A table in place of one that may be there; chains by name, with hook and rules.
+fn table(family: &str, name: &str, head: &str, chains: &[(&str, String)]) -> String {
     let name = format!("table {family} {name}");
     // It must be there to be deleted.
     let mut text = format!("{name}\ndelete {name}\n{name} {{\n{head}");
-    for (chain, hook, rules) in chains {
-        text += &format!("chain {chain} {{\ntype {hook}; policy accept;\n{rules}}}\n");
+    for (chain, rules) in chains {
+        text += &format!("chain {chain} {{\n{rules}\n}}\n");
     }
     text + "}\n"
 }
@@ -211,7 +196,13 @@ map rev { type inet_proto . inet_service : ipv4_addr . inet_service; flags dynam
 set used { type inet_proto . inet_service; flags dynamic,timeout; size 4096; }
 set perm { type inet_proto . ipv4_addr . inet_service; flags dynamic,timeout; size 4096; }
 ";
-const FORWARD: &str = "filter hook forward priority filter";
+const PRE: &str = "type nat hook prerouting priority dstnat;\n";
+const POST: &str = "type nat hook postrouting priority srcnat;\n";
+/// Behind [`POST`], so that the port can be seen that the kernel took.
+const LEARN: &str = "type filter hook postrouting priority 300;\n";
+const INPUT: &str = "type filter hook input priority filter;\n";
+const FORWARD: &str = "type filter hook forward priority filter;\n";
+const V4_FORWARD: &str = "iifname wan ct state new ct status & dnat != dnat drop\n";
 const V6_INPUT: &str = "iifname wan meta l4proto != ipv6-icmp ct state new,invalid drop\n";
 /// RFC 6092: what was not asked for from inside is not let in, but for the errors that paths need (RFC 4890 §4.3.1).
 const V6_FORWARD: &str = "\

@@ -25,7 +25,11 @@ impl Running {
     }
 
     fn start(command: &mut Command, input: String) -> Self {
-        let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let child = command.spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut stdin = child.stdin.take().expect("it is piped");
         // One that ends before it read all tells why when it is waited for.

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crust_core::simnet::Link;
+use crust_core::simnet::{Counters, Link};
 use ipnet::IpNet;
 use tun_rs::DeviceBuilder;
 
@@ -41,7 +41,7 @@ impl Uplink {
             lines += &format!("addr add {ip}/128 dev wan nodad\n");
         }
         // Not when the device is made: that call is for the machine's own root.
-        lines += &format!("link set wan txqueuelen {QUEUE} up\n");
+        lines += &format!("link set wan multicast off txqueuelen {QUEUE} up\n");
         if let Some(first) = v4.first() {
             lines += &format!("route add default dev wan src {first}\n");
         }
@@ -72,6 +72,16 @@ impl Uplink {
     pub fn mend(&self, other: &Self) {
         self.fabric
             .change(|internet| internet.set_cut(self.leaf, other.leaf, false));
+    }
+
+    /// What became of what was sent, on this link alone.
+    pub fn up_counters(&self) -> Counters {
+        self.fabric.look(|internet| internet.counters(self.leaf)).0
+    }
+
+    /// What became of what was to be received, on this link alone.
+    pub fn down_counters(&self) -> Counters {
+        self.fabric.look(|internet| internet.counters(self.leaf)).1
     }
 
     pub(super) fn add_route(&self, net: IpNet) {

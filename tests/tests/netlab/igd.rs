@@ -177,3 +177,22 @@ fn rebooted_router_has_forgotten_what_it_granted() {
     assert!(nat_pmp(&host, "tcp").1);
     assert_eq!(reached(&scene, &router, &host), [true, false]);
 }
+
+#[test]
+fn pinhole_lets_a_stranger_in_over_ipv6() {
+    let Some(scene) = scene() else { return };
+    let router = scene.lab.router("22.0.0.1").with_v6("2d00:a::/64");
+    let router = router.with_igd(IgdConfig::default()).build();
+    let host = router.host();
+    let inside = (host.ips()[1], 7_000).into();
+    let from = (scene.stranger.ips()[1], 0).into();
+    let _listener = tcp::listen(&host, inside);
+    assert!(tcp::dial(&scene.stranger, from, inside).is_err());
+    let ip = host.ips()[1].to_string();
+    let mut command = Command::new("upnpc");
+    command.args([
+        "-6", "-m", "eth0", "-A", "", "0", &ip, "7000", "tcp", "3600",
+    ]);
+    let (said, _) = said(&host, &mut command);
+    assert!(tcp::dial(&scene.stranger, from, inside).is_ok(), "{said}");
+}

@@ -113,16 +113,19 @@ fn arrivals(scene: &Scene, count: u16, len: usize) -> Vec<(u16, Instant)> {
                 }
             }
         });
+        let before = scene.stranger.uplink().up_counters().sent;
         let mut datagram = vec![0; len];
         for number in 0..count {
             datagram[..2].copy_from_slice(&number.to_be_bytes());
             sender.send_to(&datagram, target).unwrap();
         }
-        // Behind all others, even those that are held back.
-        let last = udp::client(&scene.stranger);
-        thread::sleep(Duration::from_millis(300));
-        scene.stranger.uplink().set_link(Link::default());
-        last.send_to(&LAST.to_be_bytes(), target).unwrap();
+        // Behind all others, even those that are held back; once they are under way, so that none has this link.
+        let uplink = scene.stranger.uplink();
+        while uplink.up_counters().sent < before + u64::from(count) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        uplink.set_link(Link::default().with_delay(BEHIND));
+        sender.send_to(&LAST.to_be_bytes(), target).unwrap();
         receiver.join().unwrap()
     })
 }
@@ -206,3 +209,5 @@ fn jitter_spreads_and_does_not_reorder() {
 }
 
 const LAST: u16 = u16::MAX;
+/// Longer than any packet here is held back.
+const BEHIND: Duration = Duration::from_millis(50);
