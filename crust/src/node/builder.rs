@@ -40,7 +40,7 @@ pub struct NodeBuilder {
     #[cfg(feature = "nat")]
     pub(super) nat: Option<Nat>,
     /// The transport among the built-in ones whose ports others share.
-    #[cfg(feature = "utp")]
+    #[cfg(all(feature = "nat", feature = "utp"))]
     pub(super) utp: crust_utp::UtpTransport,
 }
 
@@ -76,7 +76,7 @@ impl NodeBuilder {
             timeouts: Timeouts::default(),
             #[cfg(feature = "nat")]
             nat: None,
-            #[cfg(feature = "utp")]
+            #[cfg(all(feature = "nat", feature = "utp"))]
             utp,
         }
     }
