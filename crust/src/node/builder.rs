@@ -40,7 +40,8 @@ pub struct NodeBuilder {
     #[cfg(feature = "nat")]
     pub(super) nat: Option<Nat>,
     /// The transport among the built-in ones whose ports others share.
-    #[cfg(all(feature = "nat", feature = "utp"))]
+    #[cfg(feature = "utp")]
+    #[cfg_attr(not(feature = "nat"), expect(dead_code, reason = "uTP has them alone"))]
     pub(super) utp: crust_utp::UtpTransport,
 }
 
@@ -76,7 +77,7 @@ impl NodeBuilder {
             timeouts: Timeouts::default(),
             #[cfg(feature = "nat")]
             nat: None,
-            #[cfg(all(feature = "nat", feature = "utp"))]
+            #[cfg(feature = "utp")]
             utp,
         }
     }

@@ -2,18 +2,19 @@
 //! them.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     num::NonZeroU16,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use crust_core::{Addr, rt};
+use crust_core::{Addr, Reach, rt};
 use crust_nat::{
     ExternalAddrs, LocalPort, NetworkChange, Observation, Protocol,
     gateway::{InternalPort, MappingReport, PortMapper, PortMapperConfig, PortRequest},
     network_changes,
-    stun::Stun,
+    stun::{Request, Retransmission, Stun},
 };
 use futures::{
     StreamExt,
@@ -21,7 +22,8 @@ use futures::{
 };
 
 use crate::{
-    node::{inner::Inner, tasks::Running},
+    node::{gate::prefix, inner::Inner, tasks::Running},
+    recent::Recent,
     sync::lock,
 };
 
@@ -153,14 +155,11 @@ impl Outside {
         }
     }
 
-    /// Asks the servers that were named how they see the UDP ports.
-    async fn ask_servers(&self) {
-        let pairs = self
-            .stun
-            .iter()
-            .flat_map(|stun| self.servers.iter().map(move |server| (stun, *server)));
-        let asked = pairs.map(|(stun, server)| async move {
-            let binding = stun.binding(server).await;
+    /// Asks `server` how it sees the UDP ports.
+    async fn ask(&self, server: SocketAddr) {
+        let asked = self.stun.iter().map(|stun| async move {
+            let request = Request::new(server).with_retransmission(Retransmission::QUICK);
+            let binding = stun.request(request).await;
             let local = crust_core::source_towards(server);
             if let (Ok(binding), Ok(local)) = (binding, local) {
                 self.observe(&Observation {
@@ -181,13 +180,7 @@ impl Outside {
 pub(crate) async fn watch_network(inner: Arc<Inner>, _running: Running) {
     let mut changes = network_changes();
     loop {
-        let asking = async {
-            loop {
-                inner.outside.ask_servers().await;
-                rt::sleep(ASK_AGAIN).await;
-            }
-        };
-        let asking = std::pin::pin!(asking);
+        let asking = std::pin::pin!(keep_asking(&inner));
         match select(changes.next(), asking).await {
             Either::Left((Some(change), _)) => {
                 inner.outside.on_network_change(change);
@@ -196,6 +189,43 @@ pub(crate) async fn watch_network(inner: Arc<Inner>, _running: Running) {
             Either::Left((None, _)) | Either::Right(_) => return,
         }
     }
+}
+
+/// Asks servers and peers again and again; soon those that are new.
+async fn keep_asking(inner: &Inner) {
+    let mut asked = Recent::new(MAX_ASKED);
+    loop {
+        let now = rt::now();
+        let is_due = |server: &SocketAddr| {
+            let last = asked.get(server);
+            last.is_none_or(|last| now.saturating_duration_since(*last) >= ASK_AGAIN)
+        };
+        let due: Vec<_> = servers(inner).into_iter().filter(is_due).collect();
+        for server in &due {
+            asked.insert(*server, now);
+        }
+        join_all(due.iter().map(|server| inner.outside.ask(*server))).await;
+        rt::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Whom to ask: the servers that were named, and the UDP ports of a few peers, each in another network.
+fn servers(inner: &Inner) -> Vec<SocketAddr> {
+    if inner.outside.stun.is_empty() {
+        return Vec::new();
+    }
+    let sessions = inner.registry.sessions();
+    let addrs = sessions
+        .iter()
+        .flat_map(|session| inner.addrs(&session.peer));
+    let of_world =
+        addrs.filter(|addr| addr.scheme() == "utp" && Reach::of(addr) == Reach::Everywhere);
+    let mut networks = BTreeSet::new();
+    let peers = of_world
+        .filter_map(|addr| addr.socket_addr())
+        .filter(|addr| networks.insert(prefix(addr.ip())))
+        .take(PEERS_ASKED);
+    inner.outside.servers.iter().copied().chain(peers).collect()
 }
 
 fn observation(local: &Addr, remote: &Addr, seen: &Addr, is_bound: bool) -> Option<Observation> {
@@ -232,6 +262,12 @@ fn internal_port(addr: &Addr) -> Option<InternalPort> {
 
 /// Mappings of NATs live for two minutes or more (RFC 4787 REQ-5), and an address that was given up is to be found again.
 const ASK_AGAIN: Duration = Duration::from_secs(100);
+/// How soon somebody new is asked.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Two that agree are enough, and one may be silent and one may lie.
+const PEERS_ASKED: usize = 4;
+/// Whom it is remembered of that they were asked: more than are asked in the time after which they are again.
+const MAX_ASKED: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -156,9 +156,11 @@ fn on_message(inner: &Arc<Inner>, line: &ControlLine, peer: PeerId, message: &[u
 /// Asks somebody about the next address that is not known.
 fn ask(inner: &Arc<Inner>, line: &ControlLine) {
     let now = rt::now();
+    // Before the lock: endpoints tell how far they can be reached.
+    let (candidates, helpers) = (candidates(inner), helpers(inner));
     let mut asker = lock(&inner.reaching.asker);
-    asker.handle_candidates(now, candidates(inner));
-    let ask = asker.poll_ask(now, &helpers(inner));
+    asker.handle_candidates(now, candidates);
+    let ask = asker.poll_ask(now, &helpers);
     drop(asker);
     if let Some(ask) = ask {
         let (nonce, addr) = (ask.nonce, ask.addr);

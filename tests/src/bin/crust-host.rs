@@ -3,16 +3,17 @@
 //! It says `ready` at once and starts with `go`. Then it answers `sessions`, `found`, `known` and `connected` (a peer each
 //! time that it was) with the word and peer ids, `got` with the bytes of messages that came, `push N` once it has N MiB of
 //! messages to its first peer on their way,
+//! `reachability` with `SCHEME=WORD` for each transport, `external` with the external addresses of its endpoints,
 //! `most` with the highest number of sessions that it ever had, and ends with `stop` or the end of its input.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     error::Error,
     io::{self, BufRead, Write},
     sync::{Arc, Mutex},
 };
 
-use crust::{Contact, Event, Lan, Node, NodeBuilder, PeerId, rt};
+use crust::{Contact, Event, Lan, Nat, Node, NodeBuilder, PeerId, rt};
 use futures::{SinkExt, StreamExt, channel::mpsc};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -28,7 +29,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Reads `lan`, `gossip`, `port=N`, `keep=A..B`, `cache=FILE`, `identity=FILE`, `contact=ADDR`, `network=NAME`, `only=SCHEME`.
+/// Reads `lan`, `gossip`, `nat`, `port=N`, `keep=A..B`, `cache=FILE`, `identity=FILE`, `contact=ADDR`, `network=NAME`, `only=SCHEME`.
 fn builder(args: impl Iterator<Item = String>) -> Outcome<NodeBuilder> {
     let mut builder = Node::builder();
     for arg in args {
@@ -36,6 +37,7 @@ fn builder(args: impl Iterator<Item = String>) -> Outcome<NodeBuilder> {
         builder = match name {
             "lan" => builder.lan(Lan::default()),
             "gossip" => builder.gossip(),
+            "nat" => builder.nat(Nat::default()),
             "port" => builder.port(value.parse()?),
             "keep" => {
                 let (least, most) = value.split_once("..").ok_or("keep=A..B")?;
@@ -59,6 +61,7 @@ struct Seen {
     connected: Vec<PeerId>,
     most: usize,
     got: usize,
+    reachability: BTreeMap<String, &'static str>,
 }
 
 async fn serve(builder: NodeBuilder) -> Outcome<()> {
@@ -89,6 +92,19 @@ async fn serve(builder: NodeBuilder) -> Outcome<()> {
             "known" => say("known", &ids(node.known_peers()))?,
             "most" => say("most", &[lock(&seen).most.to_string()])?,
             "got" => say("got", &[lock(&seen).got.to_string()])?,
+            "reachability" => {
+                let known = lock(&seen).reachability.clone();
+                let words = known
+                    .iter()
+                    .map(|(scheme, word)| format!("{scheme}={word}"));
+                say("reachability", &words.collect::<Vec<_>>())?;
+            }
+            "external" => {
+                let endpoints = node.endpoints().into_iter();
+                let external = endpoints.filter_map(|endpoint| endpoint.external);
+                let texts: Vec<_> = external.map(|addr| addr.to_string()).collect();
+                say("external", &texts)?;
+            }
             "stop" => break,
             line if line.starts_with("push ") => {
                 push(&node, line["push ".len()..].parse()?).await?
@@ -123,6 +139,12 @@ async fn watch(node: Node, seen: Arc<Mutex<Seen>>) {
                 seen.found.insert(peer);
             }
             Event::Message { message, .. } => seen.got += message.data.len(),
+            Event::Reachability {
+                scheme,
+                reachability,
+            } => {
+                seen.reachability.insert(scheme, reachability.name());
+            }
             _ => {}
         }
     }
