@@ -8,6 +8,9 @@ mod epoch;
 mod event;
 mod external_scope;
 mod failure;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod leases;
 mod mapper;
 pub mod nat_pmp;

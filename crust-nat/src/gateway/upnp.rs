@@ -20,6 +20,8 @@ mod service;
 mod ssdp;
 mod xml;
 
+#[cfg(fuzzing)]
+pub(crate) use self::action::Action;
 pub(crate) use self::{
     action::Arguments,
     client::{Call, Client, Output},
