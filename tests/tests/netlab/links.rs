@@ -40,10 +40,18 @@ fn rtt(client: &UdpSocket, server: &UdpSocket) -> Duration {
     now() - start
 }
 
-fn assert_is_near(measured: Duration, asked: Duration) {
-    eprintln!("{asked:?} asked for, {measured:.2?} measured");
-    let is_near = measured.abs_diff(asked) <= Duration::from_millis(1);
-    assert!(is_near, "{measured:?} is not {asked:?}");
+/// The median is what was asked for, in one of some series: a busy machine makes some of them late, and none early.
+fn assert_rtt(scene: &Scene, host: &Host, asked: Duration) {
+    let mut medians = Vec::new();
+    for _ in 0..5 {
+        let median = median_rtt(scene, host);
+        eprintln!("{asked:?} asked for, {median:.2?} measured");
+        if median.abs_diff(asked) <= Duration::from_millis(1) {
+            return;
+        }
+        medians.push(median);
+    }
+    panic!("{medians:.2?}, not {asked:?}");
 }
 
 #[test]
@@ -51,7 +59,7 @@ fn fifty_ms_are_fifty_ms() {
     let Some(scene) = Scene::open_alone(link()) else {
         return;
     };
-    assert_is_near(median_rtt(&scene, &scene.stranger), RTT);
+    assert_rtt(&scene, &scene.stranger, RTT);
 }
 
 #[test]
@@ -60,7 +68,7 @@ fn fifty_ms_are_fifty_ms_through_a_nat() {
         return;
     };
     let host = scene.lab.router("22.0.0.1").build().host();
-    assert_is_near(median_rtt(&scene, &host), RTT);
+    assert_rtt(&scene, &host, RTT);
 }
 
 #[test]
@@ -90,10 +98,10 @@ fn delay_changes_while_running() {
     let host = scene.lab.router("22.0.0.1").build().host();
     assert!(median_rtt(&scene, &host) < Duration::from_millis(5));
     host.uplink().set_link(Link::default().with_delay(RTT / 2));
-    assert_is_near(median_rtt(&scene, &host), RTT);
+    assert_rtt(&scene, &host, RTT);
     let slow_up = Link::default().with_delay(RTT / 5);
     host.uplink().set_links(slow_up, Link::default());
-    assert_is_near(median_rtt(&scene, &host), RTT / 5);
+    assert_rtt(&scene, &host, RTT / 5);
 }
 
 /// When each of `count` numbered datagrams arrived that a stranger sent the server at once, in the order of arrival.
