@@ -74,6 +74,11 @@ pub enum MappingFailure {
 }
 
 impl MappingFailure {
+    /// Whether nobody there speaks the protocol, as far as one can hear.
+    pub const fn is_silence(&self) -> bool {
+        matches!(self, Self::Closed | Self::NoAnswer)
+    }
+
     pub(crate) fn from_io(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Closed,

@@ -1,5 +1,6 @@
 //! Measures what stands between this machine and the world.
 
+mod gateways;
 mod lifetime;
 mod tcp;
 mod udp;
@@ -14,7 +15,7 @@ use crust_core::{Transport, rt, source_towards};
 use futures::join;
 
 use super::{NatCount, NatReport, PathReport};
-use crate::behaviour::Observation;
+use crate::{behaviour::Observation, gateway::PortMapperConfig};
 
 /// Makes reports of what stands between this machine and the world.
 ///
@@ -34,6 +35,7 @@ pub struct Prober {
     servers: Vec<SocketAddr>,
     peers: Vec<SocketAddr>,
     tcp: Option<Arc<dyn Transport>>,
+    gateways: Option<PortMapperConfig>,
 }
 
 impl Prober {
@@ -46,6 +48,7 @@ impl Prober {
             servers: Vec::new(),
             peers: Vec::new(),
             tcp: None,
+            gateways: Some(PortMapperConfig::default()),
         };
         add(&mut prober.servers, servers);
         prober
@@ -61,6 +64,12 @@ impl Prober {
     /// Asks the same servers over TCP too. `transport` serves the scheme `tcp`, and dials from the port that it listens on.
     pub fn with_tcp(mut self, transport: Arc<dyn Transport>) -> Self {
         self.tcp = Some(transport);
+        self
+    }
+
+    /// Asks the gateways as `config` says, which maps nothing; with `None` not at all. By default it asks all there are.
+    pub fn with_gateways(mut self, config: Option<PortMapperConfig>) -> Self {
+        self.gateways = config;
         self
     }
 
@@ -83,7 +92,8 @@ impl Prober {
         );
         let tcp = self.tcp.as_ref();
         let deadline = started_at + LONGEST;
-        let (udp, tcp, udp_v6, tcp_v6) = join!(
+        let (gateways, udp, tcp, udp_v6, tcp_v6) = join!(
+            gateways::probe(self.gateways.clone()),
             udp::probe(&udp_v4),
             tcp::probe(tcp, &tcp_v4, deadline),
             udp::probe(&udp_v6),
@@ -95,6 +105,7 @@ impl Prober {
             tcp: tcp.path,
             udp_v6: udp_v6.path,
             tcp_v6: tcp_v6.path,
+            gateways,
             elapsed: rt::now().saturating_duration_since(started_at),
             ..NatReport::default()
         };
@@ -129,12 +140,30 @@ fn tell_blocked(udp: &mut PathReport, tcp: &PathReport) {
     }
 }
 
+/// Where something is translated, a gateway whose external address the world sees is the only one that does it; one that
+/// has another is behind a further one.
 fn nats(report: &NatReport) -> Option<NatCount> {
-    match (report.udp.is_translated, report.tcp.is_translated) {
-        (Some(true), _) | (_, Some(true)) => Some(NatCount::AtLeast(1)),
-        (Some(false), _) | (_, Some(false)) => Some(NatCount::Exactly(0)),
-        (None, None) => None,
+    let paths = [&report.udp, &report.tcp];
+    let is_translated = paths.iter().find_map(|path| path.is_translated)?;
+    if !is_translated {
+        return Some(NatCount::Exactly(0));
     }
+    let mut seen = paths.iter().flat_map(|path| &path.external);
+    let protocols = report
+        .gateways
+        .iter()
+        .flat_map(|gateway| &gateway.protocols);
+    let claimed: Vec<_> = protocols
+        .filter_map(|protocol| protocol.external)
+        .filter(IpAddr::is_ipv4)
+        .collect();
+    Some(if claimed.is_empty() {
+        NatCount::AtLeast(1)
+    } else if seen.any(|ip| claimed.contains(ip)) {
+        NatCount::Exactly(1)
+    } else {
+        NatCount::AtLeast(2)
+    })
 }
 
 /// The external addresses that were seen, each once.

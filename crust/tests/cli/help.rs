@@ -17,7 +17,7 @@ fn help_has_every_option() {
     }
 }
 
-const WANTED: [(&[&str], &[&str]); 9] = [
+const WANTED: [(&[&str], &[&str]); 11] = [
     (
         &[],
         &[
@@ -55,6 +55,9 @@ const WANTED: [(&[&str], &[&str]); 9] = [
             "rate {",
             "error {",
             "warning {",
+            "--no-map",
+            "--stun",
+            "reachability {",
             "--contact",
             "--keep",
             "8..16",
@@ -63,6 +66,11 @@ const WANTED: [(&[&str], &[&str]); 9] = [
         ],
     ),
     (&["lan"], &["--seconds", "--beacon-port", "--json"]),
+    (&["nat"], &["--server", "--peer", "--lifetime", "--json"]),
+    (
+        &["map"],
+        &["--protocol", "--external", "--by", "--seconds", "--json"],
+    ),
     (
         &["peers"],
         &["list", "export", "import", "clear", "--cache", "--json"],

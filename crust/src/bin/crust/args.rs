@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{demo, exit::EXIT_CODES, id, lan, nat, node, peers, perf, ping};
+use crate::{demo, exit::EXIT_CODES, id, lan, map, nat, node, peers, perf, ping};
 
 /// Reliable, encrypted peer-to-peer connections by public key
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Tells what stands between this machine and the world: NATs, firewalls, and what that means
     #[command(after_help = EXIT_CODES)]
     Nat(nat::NatArgs),
+    /// Maps a port on the gateway while it runs, by PCP, NAT-PMP or UPnP
+    #[command(after_help = EXIT_CODES)]
+    Map(map::MapArgs),
     /// Lists, exports, imports or forgets the peers of earlier runs
     #[command(after_help = EXIT_CODES)]
     Peers(peers::PeersArgs),
@@ -55,6 +58,7 @@ impl Command {
         match self {
             Self::Node(args) => args.json,
             Self::Lan(args) => args.json,
+            Self::Map(args) => args.json,
             _ => false,
         }
     }

@@ -7,6 +7,7 @@ mod finding;
 mod id;
 mod identity;
 mod lan;
+mod map;
 mod nat;
 mod node;
 mod out;
@@ -54,6 +55,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Node(args) => node::node(args).await,
         Command::Lan(args) => lan::lan(args).await,
         Command::Nat(args) => nat::nat(args).await,
+        Command::Map(args) => map::map(args).await,
         Command::Peers(args) => peers::peers(args).await,
         Command::Id(args) => id::id(args).await,
         Command::Ping(args) => ping::ping(args).await,

@@ -37,11 +37,6 @@ fn peer(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(crate) async fn nat(args: NatArgs) -> Result<(), Failure> {
-    if args.server.is_empty() && args.peer.is_empty() {
-        return Err(Failure::new(
-            "nobody to ask: name STUN servers with --server IP:PORT or nodes with --peer utp://IP:PORT; none is built in",
-        ));
-    }
     let prober = Prober::new(args.server.iter().copied())
         .with_peers(args.peer.iter().copied())
         .with_tcp(Arc::new(TcpTransport::new()));
@@ -57,9 +52,17 @@ pub(crate) async fn nat(args: NatArgs) -> Result<(), Failure> {
     match report.verdict() {
         Verdict::Unknown => Err(Failure {
             exit: crate::exit::Exit::NotReached,
-            text: "too little was answered to tell how this machine can be reached".into(),
+            text: why_unknown(&args).into(),
         }),
         _ => Ok(()),
+    }
+}
+
+const fn why_unknown(args: &NatArgs) -> &'static str {
+    if args.server.is_empty() && args.peer.is_empty() {
+        "nobody outside was asked: name STUN servers with --server IP:PORT, or nodes with --peer utp://IP:PORT; none is built in"
+    } else {
+        "too little was answered to tell how this machine can be reached"
     }
 }
 

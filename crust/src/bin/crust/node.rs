@@ -12,7 +12,7 @@ mod seek;
 
 use std::sync::Arc;
 
-use crust::{Node, Target, rt};
+use crust::{Nat, Node, Target, rt};
 use futures::{FutureExt, future::join_all, select_biased};
 
 use self::{
@@ -45,6 +45,7 @@ With --json each line of output is one object with a field event:
   discovered {peer, source}
   rate {messages_in, messages_out, bytes_in, bytes_out, seconds}
   peers {peers}   stats {…}   abuse {source, kind, count, refused}
+  reachability {scheme, reachability, external}
   error {text}: something that was asked for did not work   warning {text}
 text is null where the message is not UTF-8.
 
@@ -62,7 +63,10 @@ pub(crate) async fn node(args: NodeCommand) -> Result<(), Failure> {
         Carrier::Utp => builder.only_transport("utp"),
         Carrier::Both => builder,
     };
-    let node = args.finding.apply(builder).start().await?;
+    let mut nat = Nat::default();
+    nat.map_ports = !args.no_map;
+    nat.servers.clone_from(&args.stun);
+    let node = args.finding.apply(builder).nat(nat).start().await?;
     let log = Arc::new(Log::new(args.json, args.name.clone()));
     log.listening(&node);
     let watch = rt::spawn(Watch::new(node.clone(), log.clone(), args.speed).run());

@@ -30,6 +30,12 @@ pub(crate) struct NodeCommand {
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]
     pub(crate) finding: FindingArgs,
+    /// Does not ask the gateways for this port
+    #[arg(long)]
+    pub(crate) no_map: bool,
+    /// Asks this STUN server, as IP:PORT, how it sees this node; may be given several times. Peers tell it too
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) stun: Vec<std::net::SocketAddr>,
     /// What this node is called in its own output, to tell terminals apart
     #[arg(long)]
     pub(crate) name: Option<String>,

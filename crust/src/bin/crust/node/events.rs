@@ -71,6 +71,10 @@ impl Watch {
             }
             Event::Discovered { peer, source } => self.log.discovered(peer, source),
             Event::Message { session, message } => self.log.message(&session, &message),
+            Event::Reachability {
+                scheme,
+                reachability,
+            } => self.log.reachability(&self.node, &scheme, reachability),
             _ => {}
         }
     }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use anstyle::Style;
 use crust::{
-    AbuseKind, Addr, Contact, DisconnectReason, Message, Node, NodeStats, PeerId, Session,
+    AbuseKind, Addr, Contact, DisconnectReason, Message, Node, NodeStats, PeerId, Reachability,
+    Session,
 };
 use serde::Serialize;
 
@@ -62,6 +63,11 @@ enum Line<'a> {
         peers: Vec<Peer>,
     },
     Rate(&'a Rate),
+    Reachability {
+        scheme: &'a str,
+        reachability: &'static str,
+        external: Vec<Addr>,
+    },
     Stats {
         sessions: usize,
         handshakes_failed: u64,
@@ -184,6 +190,29 @@ impl Log {
         self.line("abuse", out::BAD, &text);
     }
 
+    /// How far this node can be reached by one transport, and where.
+    pub(super) fn reachability(&self, node: &Node, scheme: &str, reachability: Reachability) {
+        let endpoints = node.endpoints().into_iter();
+        let external = endpoints.filter_map(|endpoint| endpoint.external);
+        let external: Vec<Addr> = external.filter(|addr| addr.scheme() == scheme).collect();
+        if self.json {
+            return out::json(&Line::Reachability {
+                scheme,
+                reachability: reachability.name(),
+                external,
+            });
+        }
+        let style = match reachability {
+            Reachability::Public | Reachability::Mapped => out::GOOD,
+            Reachability::Punchable => out::DOUBTFUL,
+            _ => out::BAD,
+        };
+        let external: Vec<_> = external.iter().map(Addr::to_string).collect();
+        let text = format!("{scheme}: {reachability}, {}", meaning(reachability));
+        let detail = out::paint(out::DIM, external.join("  "));
+        self.line("reached", style, &format!("{text}  {detail}"));
+    }
+
     pub(super) fn rate(&self, rate: &Rate) {
         if self.json {
             return out::json(&Line::Rate(rate));
@@ -281,6 +310,16 @@ impl Peer {
             bytes_in: stats.bytes_in,
             bytes_out: stats.bytes_out,
         }
+    }
+}
+
+const fn meaning(reachability: Reachability) -> &'static str {
+    match reachability {
+        Reachability::Public => "peers come through",
+        Reachability::Mapped => "peers come through a port that the router gave",
+        Reachability::Punchable => "peers need a hole punched",
+        Reachability::Unreachable => "peers cannot dial it",
+        _ => "nobody has tried",
     }
 }
 
