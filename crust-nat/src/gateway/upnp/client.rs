@@ -1,6 +1,8 @@
 //! A client of one gateway by UPnP, without I/O.
 
 mod attempt;
+mod check;
+mod state;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,10 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::attempt::{Attempt, Next};
+use self::{
+    attempt::{Attempt, Next},
+    check::{greeting, is_forgotten, read_address},
+    state::{Ready, State, Step},
+};
 use super::{
     action::{Action, Arguments},
-    error_code::ErrorCode,
     service::{Service, ServiceKind},
 };
 use crate::gateway::{
@@ -57,41 +62,6 @@ pub(crate) enum Output {
 pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) action: Action,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing is known of the gateway.
-    Absent {
-        find_at: Instant,
-    },
-    Calling {
-        ready: Ready,
-        step: Step,
-    },
-    Finding,
-    /// It is asked which of its lines is up.
-    Greeting {
-        rest: VecDeque<Service>,
-    },
-    Idle(Ready),
-}
-
-#[derive(Debug, Clone)]
-struct Ready {
-    service: Service,
-    check_at: Instant,
-    /// What is still to be checked of a round.
-    unchecked: VecDeque<InternalPort>,
-}
-
-/// What an answer is awaited to.
-#[derive(Debug, Clone)]
-enum Step {
-    CheckAddress,
-    CheckPort(InternalPort),
-    Delete(InternalPort),
-    Make(Attempt),
 }
 
 impl Client {
@@ -292,10 +262,8 @@ impl Client {
             } => {
                 let lifetime = (!self.only_permanent || is_firewall).then_some(lifetime);
                 let attempt = match self.local {
-                    IpAddr::V6(local) if is_firewall => {
-                        Attempt::pinhole(port, local, pinhole, lifetime)
-                    }
-                    local => Attempt::mapping(port, local, external_port, lifetime),
+                    IpAddr::V6(ip) if is_firewall => Attempt::pinhole(port, ip, pinhole, lifetime),
+                    ip => Attempt::mapping(port, ip, external_port, lifetime),
                 };
                 self.attempt(ready, attempt);
             }
@@ -336,7 +304,7 @@ impl Client {
         rest: VecDeque<Service>,
         answer: Result<Arguments, MappingFailure>,
     ) {
-        match answer.and_then(|arguments| self.read_address(service, &arguments)) {
+        match answer.and_then(|arguments| read_address(self.local, service, &arguments)) {
             Ok(ip) => {
                 self.retry = Retry::default();
                 self.state = State::Idle(Ready {
@@ -347,22 +315,6 @@ impl Client {
                 self.on_address(now, service.version, ip);
             }
             Err(failure) => self.greet(now, rest, failure),
-        }
-    }
-
-    /// The external address in the answer to a greeting.
-    fn read_address(
-        &self,
-        service: &Service,
-        arguments: &Arguments,
-    ) -> Result<IpAddr, MappingFailure> {
-        if service.kind == ServiceKind::WanIpv6FirewallControl {
-            return Ok(self.local);
-        }
-        let ip: IpAddr = arguments.take("NewExternalIPAddress")?;
-        match ip.is_unspecified() || ip.is_ipv6() {
-            true => Err(MappingFailure::ExternalAddress { ip }),
-            false => Ok(ip),
         }
     }
 
@@ -397,7 +349,7 @@ impl Client {
             return;
         };
         let service = ready.service.clone();
-        match answer.and_then(|arguments| self.read_address(&service, &arguments)) {
+        match answer.and_then(|arguments| read_address(self.local, &service, &arguments)) {
             Ok(ip) => self.on_address(now, service.version, ip),
             Err(failure) => self.fail(now, failure, RetryKind::Refused),
         }
@@ -409,16 +361,7 @@ impl Client {
         port: InternalPort,
         answer: Result<Arguments, MappingFailure>,
     ) {
-        let is_forgotten = match answer {
-            Ok(arguments) => {
-                let client: Result<IpAddr, _> = arguments.take("NewInternalClient");
-                client.is_ok_and(|client| client != self.local)
-            }
-            Err(MappingFailure::Upnp { code }) => code == ErrorCode::NO_SUCH_MAPPING,
-            // Not every gateway knows how to tell.
-            Err(_) => false,
-        };
-        if is_forgotten && self.leases.forget(now, port) {
+        if is_forgotten(self.local, answer) && self.leases.forget(now, port) {
             self.emit(Event::Lost { port });
         }
     }
@@ -469,7 +412,7 @@ impl Client {
             Step::Delete(port) => self.leases.on_deleted(*port),
             Step::Make(attempt) => {
                 let port = attempt.port();
-                self.leases.on_refused(now, port, None);
+                self.leases.on_unheard(now, port);
                 let failure = failure.clone();
                 self.emit(Event::Refused { port, failure });
             }
@@ -490,14 +433,6 @@ impl Client {
 
     fn emit(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
-    }
-}
-
-/// What tells whether a service is of use.
-const fn greeting(service: &Service) -> Action {
-    match service.kind {
-        ServiceKind::WanIpConnection | ServiceKind::WanPppConnection => Action::ExternalAddress,
-        ServiceKind::WanIpv6FirewallControl => Action::FirewallStatus,
     }
 }
 

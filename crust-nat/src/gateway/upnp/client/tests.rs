@@ -3,7 +3,10 @@
 use std::num::NonZeroU16;
 
 use super::*;
-use crate::gateway::{leases::Grant, upnp::Location};
+use crate::gateway::{
+    leases::Grant,
+    upnp::{Location, error_code::ErrorCode},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -243,6 +246,15 @@ fn external_address_that_is_none_is_refused() {
     scene.address("0.0.0.0");
     let ip = [0, 0, 0, 0].into();
     let failed = Event::Failed(MappingFailure::ExternalAddress { ip });
+    assert_eq!(scene.events, [failed]);
+}
+
+#[test]
+fn gateway_that_knows_that_it_has_no_address_is_told() {
+    let mut scene = Scene::ipv4();
+    scene.find();
+    scene.address("");
+    let failed = Event::Failed(MappingFailure::NoExternalAddress);
     assert_eq!(scene.events, [failed]);
 }
 
