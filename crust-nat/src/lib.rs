@@ -1,6 +1,6 @@
 //! What stands between this machine and the world, and how to get through it.
 //!
-//! **This crate is empty so far; nothing here works yet.** What follows is what it will be.
+//! Of what follows, port mapping is there: [`gateway`]. The rest is what this crate will be.
 //!
 //! Most machines sit behind a NAT, many behind two. Whether a peer can reach them depends on what those do, so the
 //! first thing is to know it, and the second to use the mildest means that works. Each part will be of use without the
