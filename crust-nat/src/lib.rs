@@ -1,32 +1,47 @@
-//! What stands between this machine and the world, and how to get through it.
-//!
-//! **Under way.** [`ExternalAddrs`] (which external address to believe) and [`network_changes`] work; what follows is what
-//! this crate will be.
+//! What stands between this machine and the world, and a way through it.
 //!
 //! Most machines sit behind a NAT, many behind two. Whether a peer can reach them depends on what those do, so the
-//! first thing is to know it, and the second to use the mildest means that works. Each part will be of use without the
-//! rest of Crust.
+//! first thing is to know it, and the second to use the mildest means that works. Each part is of use without the rest of
+//! Crust, and none has a server of its own built in: STUN servers are named, or peers are asked.
 //!
-//! # The report
+//! | to | take |
+//! |---|---|
+//! | know what this machine is from outside | [`Prober`], which gives a [`NatReport`] |
+//! | have a port reached through the gateway | [`gateway::PortMapper`]: PCP, NAT-PMP and UPnP-IGD |
+//! | ask or be a STUN server, on a UDP port that others share | [`stun`] |
+//! | know how one server sees a NAT behave | [`behaviour`] |
+//! | decide which external address to believe | [`ExternalAddrs`] |
+//! | notice that the machine is in another network | [`network_changes`] |
 //!
-//! What two servers or peers see of us tells, for UDP and TCP each, how the NAT maps, filters and allocates ports (in
-//! the words of RFC 4787), how long a mapping lives, whether it is one NAT or two, whether UDP is blocked and what IPv6
-//! can do. STUN (RFC 8489) and behaviour discovery (RFC 5780), client and server: nodes answer each other, so that a
-//! network of them needs no server of anybody else. What was not measured is reported as unknown, never guessed.
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::num::NonZeroU16;
 //!
-//! # Port mapping
+//! use crust_nat::{
+//!     Prober,
+//!     gateway::{InternalPort, PortMapper, PortMapperConfig, PortRequest},
+//! };
 //!
-//! A port on the gateway, by UPnP-IGD, NAT-PMP (RFC 6886) or PCP (RFC 6887), whichever answers. Renewed while it is
-//! wanted, made again when the gateway forgot it, deleted at the end. A gateway that lies about its address is found
-//! out. No failure of it is fatal or holds up a start.
+//! # crust_core::rt::block_on(async {
+//! let report = Prober::new(["192.0.2.1:3478".parse()?]).report().await;
+//! println!("{report}");
 //!
-//! # Hole punching and relay
+//! let mapper = PortMapper::start(PortMapperConfig::default());
+//! let port = NonZeroU16::new(5483).ok_or("a port is not 0")?;
+//! mapper.add(PortRequest::new(InternalPort::udp(port)))?;
+//! // … while it is wanted …
+//! mapper.shutdown().await;
+//! # Ok(())
+//! # })
+//! # }
+//! ```
 //!
-//! Two peers behind NATs that trade addresses through a third, and then dial each other at the same moment, over UDP
-//! and over TCP. Where that cannot work, the third carries the conversation.
+//! `docs/nat.md` of the repository says what each word of a report means, and which technique works between whom.
 //!
-//! Until then a node is reached where the network lets it be: on its LAN, at a public address, or through a port that
-//! somebody forwarded by hand.
+//! # Not there yet
+//!
+//! Hole punching and relay: until then a node behind a NAT is reached where its gateway gives it a port, or where the NAT
+//! lets in whoever knows its address.
 
 pub mod behaviour;
 mod external;

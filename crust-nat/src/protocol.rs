@@ -25,6 +25,15 @@ impl Protocol {
             Self::Udp => 17,
         }
     }
+
+    /// The one of this number.
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            6 => Some(Self::Tcp),
+            17 => Some(Self::Udp),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Protocol {

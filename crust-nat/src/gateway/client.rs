@@ -1,15 +1,17 @@
 //! A client of one gateway by NAT-PMP or PCP, without I/O.
 
+mod presence;
+
 use std::{
     collections::VecDeque,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
+use self::presence::Presence;
 use super::{
     dialect::{Ask, Dialect, Reply, Said},
-    epoch::Epoch,
-    event::{Event, Found},
+    event::Event,
     failure::MappingFailure,
     leases::{Job, Leases},
     port::{InternalPort, PortRequest},
@@ -54,17 +56,6 @@ enum Exchange {
     },
 }
 
-/// Whether the gateway speaks the protocol.
-#[derive(Debug)]
-enum Presence {
-    Here {
-        epoch: Epoch,
-        external_ip: Option<IpAddr>,
-    },
-    /// It may have been here before, and still hold mappings.
-    Unknown { last: Option<Epoch> },
-}
-
 impl<D: Dialect> Client<D> {
     pub(crate) fn new(
         dialect: D,
@@ -78,7 +69,7 @@ impl<D: Dialect> Client<D> {
             server,
             leases: Leases::new(lifetime, Rng::new(seed)),
             exchange: Exchange::Idle { probe_at: now },
-            presence: Presence::Unknown { last: None },
+            presence: Presence::default(),
             retry: Retry::default(),
             is_told_silent: false,
             is_closing: false,
@@ -149,7 +140,9 @@ impl<D: Dialect> Client<D> {
                 self.fail(now, MappingFailure::Version { version }, RetryKind::Absent);
             }
             Some(Reply::Said { epoch_s, said }) => {
-                self.on_epoch(now, epoch_s);
+                if self.presence.on_epoch(now, epoch_s, D::EPOCH_RULE) {
+                    self.forget_all(now);
+                }
                 self.rest(now);
                 if std::mem::take(&mut self.is_told_silent) {
                     self.tell_found();
@@ -188,13 +181,13 @@ impl<D: Dialect> Client<D> {
         if self.is_done() {
             return None;
         }
-        let at = match (&self.exchange, &self.presence) {
-            (Exchange::Waiting { resend_at, .. }, _) => *resend_at,
-            (Exchange::Idle { probe_at }, Presence::Here { .. }) => {
+        let at = match self.exchange {
+            Exchange::Waiting { resend_at, .. } => resend_at,
+            Exchange::Idle { probe_at } if self.presence.is_here() => {
                 let leases = self.leases.poll_timeout(now);
-                leases.map_or(*probe_at, |at| at.min(*probe_at))
+                leases.map_or(probe_at, |at| at.min(probe_at))
             }
-            (Exchange::Idle { probe_at }, Presence::Unknown { .. }) => *probe_at,
+            Exchange::Idle { probe_at } => probe_at,
         };
         self.leases.next_expiry().into_iter().chain([at]).min()
     }
@@ -217,8 +210,7 @@ impl<D: Dialect> Client<D> {
             self.ask(now, Ask::Probe, 0);
             return;
         }
-        let is_here = matches!(self.presence, Presence::Here { .. });
-        if is_here || self.is_closing {
+        if self.presence.is_here() || self.is_closing {
             let job = self.leases.next(now);
             job.into_iter()
                 .for_each(|job| self.ask(now, Ask::Job(job), 0));
@@ -240,9 +232,9 @@ impl<D: Dialect> Client<D> {
 
     /// A gateway that held a mapping of ours will be back.
     fn bounded(&self, wait: Duration) -> Duration {
-        match self.presence {
-            Presence::Here { .. } | Presence::Unknown { last: Some(_) } => wait.min(CHECK_INTERVAL),
-            Presence::Unknown { last: None } => wait,
+        match self.presence.is_known() {
+            true => wait.min(CHECK_INTERVAL),
+            false => wait,
         }
     }
 
@@ -266,27 +258,14 @@ impl<D: Dialect> Client<D> {
                 self.rest(now);
             }
             Ask::Job(Job::Make { port, .. }) => {
-                self.refuse(now, port, MappingFailure::NoAnswer, None);
-                self.leave();
+                self.leases.on_unheard(now, port);
+                let failure = MappingFailure::NoAnswer;
+                self.emit(Event::Refused { port, failure });
+                self.presence.leave();
                 self.exchange = Exchange::Idle { probe_at: now };
             }
             Ask::Probe => self.fail(now, MappingFailure::NoAnswer, RetryKind::Absent),
         }
-    }
-
-    fn on_epoch(&mut self, now: Instant, epoch_s: u32) {
-        let heard = Epoch::new(now, epoch_s);
-        let (last, external_ip) = match &self.presence {
-            Presence::Here { epoch, external_ip } => (Some(*epoch), *external_ip),
-            Presence::Unknown { last } => (*last, None),
-        };
-        if last.is_some_and(|last| last.is_lost_by(&heard, D::EPOCH_RULE)) {
-            self.forget_all(now);
-        }
-        self.presence = Presence::Here {
-            epoch: heard,
-            external_ip,
-        };
     }
 
     fn on_said(&mut self, now: Instant, ask: &Ask, said: Said) {
@@ -306,7 +285,7 @@ impl<D: Dialect> Client<D> {
                     external_ip,
                     lifetime,
                 },
-            ) => match self.external(external_ip, external_port, lifetime) {
+            ) => match self.presence.external(external_ip, external_port, lifetime) {
                 Ok(external) => self.grant(now, *port, external, lifetime),
                 Err(failure) => self.refuse(now, *port, failure, None),
             },
@@ -316,51 +295,22 @@ impl<D: Dialect> Client<D> {
 
     fn on_here(&mut self, now: Instant, ip: Option<IpAddr>) {
         self.retry = Retry::default();
-        if let Some(ip) = ip.filter(|ip| !is_external(*ip)) {
-            let failure = MappingFailure::ExternalAddress { ip };
-            return self.fail(now, failure, RetryKind::Refused);
+        match self.presence.on_address(ip) {
+            Ok(has_changed) => {
+                if has_changed {
+                    self.forget_all(now);
+                }
+                self.tell_found();
+            }
+            Err(failure) => self.fail(now, failure, RetryKind::Refused),
         }
-        let Presence::Here { external_ip, .. } = &mut self.presence else {
-            return;
-        };
-        let before = std::mem::replace(external_ip, ip.or(*external_ip));
-        if ip.is_some() && before.is_some() && before != ip {
-            self.forget_all(now);
-        }
-        self.tell_found();
     }
 
     fn tell_found(&mut self) {
-        if let Presence::Here { epoch, external_ip } = self.presence {
-            self.emit(Event::Found(Found {
-                version: None,
-                external_ip,
-                epoch_s: Some(epoch.gateway_s()),
-            }));
-        }
-    }
-
-    fn external(
-        &self,
-        ip: Option<IpAddr>,
-        port: u16,
-        lifetime: Duration,
-    ) -> Result<SocketAddr, MappingFailure> {
-        let known = match self.presence {
-            Presence::Here { external_ip, .. } => external_ip,
-            Presence::Unknown { .. } => None,
-        };
-        let ip = ip.or(known).ok_or(MappingFailure::NoAnswer)?;
-        if port == 0 {
-            return Err(MappingFailure::ExternalPortZero);
-        }
-        if lifetime.is_zero() {
-            return Err(MappingFailure::LeaseZero);
-        }
-        match is_external(ip) {
-            true => Ok(SocketAddr::new(ip, port)),
-            false => Err(MappingFailure::ExternalAddress { ip }),
-        }
+        let found = self.presence.found();
+        found
+            .into_iter()
+            .for_each(|found| self.emit(Event::Found(found)));
     }
 
     fn grant(
@@ -395,17 +345,11 @@ impl<D: Dialect> Client<D> {
         {
             self.leases.on_deleted(port);
         }
-        self.leave();
+        self.presence.leave();
         let pause = self.retry.next(kind);
         let probe_at = now + self.leases.rng().around(pause);
         self.exchange = Exchange::Idle { probe_at };
         self.emit(Event::Failed(failure));
-    }
-
-    fn leave(&mut self) {
-        if let Presence::Here { epoch, .. } = self.presence {
-            self.presence = Presence::Unknown { last: Some(epoch) };
-        }
     }
 
     fn forget_all(&mut self, now: Instant) {
@@ -416,9 +360,9 @@ impl<D: Dialect> Client<D> {
 
     /// Nothing is asked now; the next probe checks whether the gateway still knows us.
     fn rest(&mut self, now: Instant) {
-        let probe_at = match self.presence {
-            Presence::Here { .. } => now + CHECK_INTERVAL,
-            Presence::Unknown { .. } => now,
+        let probe_at = match self.presence.is_here() {
+            true => now + CHECK_INTERVAL,
+            false => now,
         };
         self.exchange = Exchange::Idle { probe_at };
     }
@@ -426,12 +370,6 @@ impl<D: Dialect> Client<D> {
     fn emit(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
-}
-
-/// Whether it can be the address of anything: neither unspecified nor multicast nor the like.
-fn is_external(ip: IpAddr) -> bool {
-    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    !(ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() || is_broadcast)
 }
 
 /// A silence of 1.75 s is told of, though the gateway is asked on.

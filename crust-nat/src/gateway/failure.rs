@@ -48,6 +48,9 @@ pub enum MappingFailure {
     /// No answer yet. The gateway is asked on.
     #[error("no answer")]
     NoAnswer,
+    /// The gateway has none itself: its line is down, or it is behind another NAT and says so.
+    #[error("the gateway has no external address")]
+    NoExternalAddress,
     /// The gateway refused by PCP.
     #[error("refused")]
     Pcp {

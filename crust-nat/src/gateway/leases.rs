@@ -191,6 +191,20 @@ impl Leases {
         port: InternalPort,
         leave_alone: Option<Duration>,
     ) {
+        self.put_off(now, port, leave_alone.unwrap_or_default());
+        let slot = self.slots.get_mut(&port);
+        if let Some(State::Wanted { was_asked, .. }) = slot.map(|slot| &mut slot.state) {
+            *was_asked = false;
+        }
+    }
+
+    /// The gateway did not answer; it may have made it.
+    pub(crate) fn on_unheard(&mut self, now: Instant, port: InternalPort) {
+        self.put_off(now, port, Duration::ZERO);
+    }
+
+    /// Asks again after a pause of `least`, or more.
+    fn put_off(&mut self, now: Instant, port: InternalPort, least: Duration) {
         let Some(slot) = self.slots.get_mut(&port) else {
             return;
         };
@@ -207,9 +221,8 @@ impl Leases {
                 ask_at, failures, ..
             } => {
                 let wait = FIRST_PAUSE.saturating_mul(1 << (*failures).min(16));
-                let wait = wait.max(leave_alone.unwrap_or_default());
                 *failures += 1;
-                *ask_at = now + self.rng.around(wait.min(MAX_PAUSE));
+                *ask_at = now + self.rng.around(wait.max(least).min(MAX_PAUSE));
             }
         }
     }

@@ -2,47 +2,13 @@
 
 use std::{fmt, num::NonZeroU16};
 
-/// The protocol whose port is mapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IpProtocol {
-    /// TCP.
-    Tcp,
-    /// UDP, and all that runs over it.
-    Udp,
-}
-
-impl IpProtocol {
-    /// Its number in IP headers, as IANA gives it.
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Tcp => 6,
-            Self::Udp => 17,
-        }
-    }
-
-    pub(crate) const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            6 => Some(Self::Tcp),
-            17 => Some(Self::Udp),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for IpProtocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        })
-    }
-}
+use crate::Protocol;
 
 /// A port of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InternalPort {
     /// Whose port it is.
-    pub protocol: IpProtocol,
+    pub protocol: Protocol,
     /// Its number on this host.
     pub number: NonZeroU16,
 }
@@ -50,13 +16,13 @@ pub struct InternalPort {
 impl InternalPort {
     /// Port `number` of TCP.
     pub const fn tcp(number: NonZeroU16) -> Self {
-        let protocol = IpProtocol::Tcp;
+        let protocol = Protocol::Tcp;
         Self { protocol, number }
     }
 
     /// Port `number` of UDP.
     pub const fn udp(number: NonZeroU16) -> Self {
-        let protocol = IpProtocol::Udp;
+        let protocol = Protocol::Udp;
         Self { protocol, number }
     }
 }

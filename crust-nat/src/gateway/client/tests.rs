@@ -353,6 +353,16 @@ fn other_external_address_has_the_mapping_made_again() {
 }
 
 #[test]
+fn address_that_changed_during_a_silence_has_the_mapping_made_again() {
+    let mut scene = Scene::mapped();
+    scene.pass(CHECK_INTERVAL * 2);
+    scene.pass(CHECK_INTERVAL);
+    assert!(!scene.lost());
+    scene.address(1_180, [23, 0, 0, 1]);
+    assert!(scene.lost());
+}
+
+#[test]
 fn mapping_is_renewed_at_half_its_life() {
     let mut scene = Scene::mapped();
     for minute in 1..=75 {

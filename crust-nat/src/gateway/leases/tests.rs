@@ -165,3 +165,17 @@ fn wish_that_may_have_been_granted_is_deleted() {
     assert_eq!(leases.on_granted(now, port(1), external(9), None), None);
     assert!(!leases.is_empty());
 }
+
+#[test]
+fn wish_that_was_refused_is_dropped_without_a_word_and_one_unheard_is_deleted() {
+    for (is_heard, is_dropped) in [(true, true), (false, false)] {
+        let (mut leases, now) = leases();
+        assert!(leases.next(now).is_some());
+        match is_heard {
+            true => leases.on_refused(now, port(1), None),
+            false => leases.on_unheard(now, port(1)),
+        }
+        leases.unwant(port(1));
+        assert_eq!(leases.is_empty(), is_dropped);
+    }
+}

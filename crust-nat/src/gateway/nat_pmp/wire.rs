@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, num::NonZeroU16};
 use thiserror::Error;
 
 use super::result_code::ResultCode;
-use crate::gateway::port::{InternalPort, IpProtocol};
+use crate::{Protocol, gateway::port::InternalPort};
 
 /// What a client asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,17 +192,17 @@ pub enum AnswerError {
     },
 }
 
-const fn opcode(protocol: IpProtocol) -> u8 {
+const fn opcode(protocol: Protocol) -> u8 {
     match protocol {
-        IpProtocol::Udp => MAP_UDP,
-        IpProtocol::Tcp => MAP_TCP,
+        Protocol::Udp => MAP_UDP,
+        Protocol::Tcp => MAP_TCP,
     }
 }
 
-const fn protocol(opcode: u8) -> Option<IpProtocol> {
+const fn protocol(opcode: u8) -> Option<Protocol> {
     match opcode {
-        MAP_UDP => Some(IpProtocol::Udp),
-        MAP_TCP => Some(IpProtocol::Tcp),
+        MAP_UDP => Some(Protocol::Udp),
+        MAP_TCP => Some(Protocol::Tcp),
         _ => None,
     }
 }

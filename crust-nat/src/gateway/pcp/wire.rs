@@ -10,7 +10,7 @@ use std::{
 use thiserror::Error;
 
 use super::result_code::ResultCode;
-use crate::gateway::port::{InternalPort, IpProtocol};
+use crate::{Protocol, gateway::port::InternalPort};
 
 /// What a client asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +229,7 @@ impl Map {
     fn read(bytes: &[u8; MAP_LEN]) -> Option<Self> {
         let (nonce, rest) = bytes.split_first_chunk()?;
         let (&[protocol, _, _, _, a, b, c, d], rest) = rest.split_first_chunk()?;
-        let protocol = IpProtocol::from_number(protocol)?;
+        let protocol = Protocol::from_number(protocol)?;
         let number = NonZeroU16::new(u16::from_be_bytes([a, b]))?;
         Some(Self {
             nonce: *nonce,

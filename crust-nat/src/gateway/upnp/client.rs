@@ -1,17 +1,26 @@
 //! A client of one gateway by UPnP, without I/O.
 
 mod attempt;
+mod check;
+mod output;
+mod state;
+mod ways;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
-use self::attempt::{Attempt, Next};
+pub(crate) use self::output::{Call, Output};
+use self::{
+    attempt::{Attempt, Next},
+    check::{greeting, is_forgotten, read_address},
+    state::{Ready, State, Step},
+    ways::Ways,
+};
 use super::{
     action::{Action, Arguments},
-    error_code::ErrorCode,
     service::{Service, ServiceKind},
 };
 use crate::gateway::{
@@ -29,69 +38,13 @@ use crate::gateway::{
 /// call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) says.
 #[derive(Debug)]
 pub(crate) struct Client {
-    local: IpAddr,
-    description: String,
+    ways: Ways,
     leases: Leases,
-    /// How pinholes are known to the gateway.
-    pinholes: BTreeMap<InternalPort, u16>,
-    only_permanent: bool,
     external_ip: Option<IpAddr>,
     state: State,
     retry: Retry,
     is_closing: bool,
     outputs: VecDeque<Output>,
-}
-
-/// What the driver is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// To have an action done; [`Client::handle_answer`] follows.
-    Call(Box<Call>),
-    Event(Event),
-    /// To find the gateway's services; [`Client::handle_found`] follows.
-    Find,
-}
-
-/// An action, and of which service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Call {
-    pub(crate) service: Service,
-    pub(crate) action: Action,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing is known of the gateway.
-    Absent {
-        find_at: Instant,
-    },
-    Calling {
-        ready: Ready,
-        step: Step,
-    },
-    Finding,
-    /// It is asked which of its lines is up.
-    Greeting {
-        rest: VecDeque<Service>,
-    },
-    Idle(Ready),
-}
-
-#[derive(Debug, Clone)]
-struct Ready {
-    service: Service,
-    check_at: Instant,
-    /// What is still to be checked of a round.
-    unchecked: VecDeque<InternalPort>,
-}
-
-/// What an answer is awaited to.
-#[derive(Debug, Clone)]
-enum Step {
-    CheckAddress,
-    CheckPort(InternalPort),
-    Delete(InternalPort),
-    Make(Attempt),
 }
 
 impl Client {
@@ -103,11 +56,8 @@ impl Client {
         now: Instant,
     ) -> Self {
         let mut client = Self {
-            local,
-            description,
+            ways: Ways::new(local, description),
             leases: Leases::new(lifetime.clamp(MIN_LEASE, MAX_LEASE), Rng::new(seed)),
-            pinholes: BTreeMap::new(),
-            only_permanent: false,
             external_ip: None,
             state: State::Absent { find_at: now },
             retry: Retry::default(),
@@ -267,44 +217,13 @@ impl Client {
     }
 
     fn start(&mut self, ready: Ready, job: &Job) {
-        let port = job.port();
-        let pinhole = self.pinholes.get(&port).copied();
-        let is_firewall = ready.service.kind == ServiceKind::WanIpv6FirewallControl;
-        match *job {
-            Job::Delete { external_port, .. } if !is_firewall => {
-                let action = Action::DeleteMapping {
-                    port,
-                    external_port,
-                };
-                self.call(ready, Step::Delete(port), action);
-            }
-            Job::Delete { .. } => match pinhole {
-                Some(id) => self.call(ready, Step::Delete(port), Action::DeletePinhole { id }),
-                None => {
-                    self.leases.on_deleted(port);
-                    self.state = State::Idle(ready);
-                }
-            },
-            Job::Make {
-                external_port,
-                lifetime,
-                ..
-            } => {
-                let lifetime = (!self.only_permanent || is_firewall).then_some(lifetime);
-                let attempt = match self.local {
-                    IpAddr::V6(local) if is_firewall => {
-                        Attempt::pinhole(port, local, pinhole, lifetime)
-                    }
-                    local => Attempt::mapping(port, local, external_port, lifetime),
-                };
-                self.attempt(ready, attempt);
+        match self.ways.plan(&ready.service, job) {
+            Some((step, action)) => self.call(ready, step, action),
+            None => {
+                self.leases.on_deleted(job.port());
+                self.state = State::Idle(ready);
             }
         }
-    }
-
-    fn attempt(&mut self, ready: Ready, attempt: Attempt) {
-        let action = attempt.action(&self.description);
-        self.call(ready, Step::Make(attempt), action);
     }
 
     fn call(&mut self, ready: Ready, step: Step, action: Action) {
@@ -336,7 +255,7 @@ impl Client {
         rest: VecDeque<Service>,
         answer: Result<Arguments, MappingFailure>,
     ) {
-        match answer.and_then(|arguments| self.read_address(service, &arguments)) {
+        match answer.and_then(|arguments| read_address(self.ways.local, service, &arguments)) {
             Ok(ip) => {
                 self.retry = Retry::default();
                 self.state = State::Idle(Ready {
@@ -347,22 +266,6 @@ impl Client {
                 self.on_address(now, service.version, ip);
             }
             Err(failure) => self.greet(now, rest, failure),
-        }
-    }
-
-    /// The external address in the answer to a greeting.
-    fn read_address(
-        &self,
-        service: &Service,
-        arguments: &Arguments,
-    ) -> Result<IpAddr, MappingFailure> {
-        if service.kind == ServiceKind::WanIpv6FirewallControl {
-            return Ok(self.local);
-        }
-        let ip: IpAddr = arguments.take("NewExternalIPAddress")?;
-        match ip.is_unspecified() || ip.is_ipv6() {
-            true => Err(MappingFailure::ExternalAddress { ip }),
-            false => Ok(ip),
         }
     }
 
@@ -385,7 +288,7 @@ impl Client {
             Step::CheckAddress => self.on_checked_address(now, answer),
             Step::CheckPort(port) => self.on_checked_port(now, port, answer),
             Step::Delete(port) => {
-                self.pinholes.remove(&port);
+                self.ways.on_deleted(port);
                 self.leases.on_deleted(port);
             }
             Step::Make(attempt) => self.on_made(now, attempt, answer),
@@ -397,7 +300,7 @@ impl Client {
             return;
         };
         let service = ready.service.clone();
-        match answer.and_then(|arguments| self.read_address(&service, &arguments)) {
+        match answer.and_then(|arguments| read_address(self.ways.local, &service, &arguments)) {
             Ok(ip) => self.on_address(now, service.version, ip),
             Err(failure) => self.fail(now, failure, RetryKind::Refused),
         }
@@ -409,16 +312,7 @@ impl Client {
         port: InternalPort,
         answer: Result<Arguments, MappingFailure>,
     ) {
-        let is_forgotten = match answer {
-            Ok(arguments) => {
-                let client: Result<IpAddr, _> = arguments.take("NewInternalClient");
-                client.is_ok_and(|client| client != self.local)
-            }
-            Err(MappingFailure::Upnp { code }) => code == ErrorCode::NO_SUCH_MAPPING,
-            // Not every gateway knows how to tell.
-            Err(_) => false,
-        };
-        if is_forgotten && self.leases.forget(now, port) {
+        if is_forgotten(self.ways.local, answer) && self.leases.forget(now, port) {
             self.emit(Event::Lost { port });
         }
     }
@@ -430,26 +324,23 @@ impl Client {
         answer: Result<Arguments, MappingFailure>,
     ) {
         let port = attempt.port();
-        match attempt.next(answer, self.leases.rng()) {
+        let next = attempt.next(answer, self.leases.rng());
+        self.ways.learn(port, &next);
+        match next {
             Next::Again(again) => {
-                self.only_permanent |= again.is_permanent();
-                if attempt_is_stale(&self.pinholes, &again) {
-                    self.pinholes.remove(&port);
-                }
                 let absent = State::Absent { find_at: now };
+                let (step, action) = self.ways.make(again);
                 match std::mem::replace(&mut self.state, absent) {
-                    State::Idle(ready) => self.attempt(ready, again),
+                    State::Idle(ready) => self.call(ready, step, action),
                     other => self.state = other,
                 }
             }
             Next::Made {
                 external_port,
                 lifetime,
-                pinhole,
+                ..
             } => {
-                self.pinholes
-                    .extend(pinhole.into_iter().map(|id| (port, id)));
-                let ip = self.external_ip.unwrap_or(self.local);
+                let ip = self.external_ip.unwrap_or(self.ways.local);
                 let external = SocketAddr::new(ip, external_port);
                 let granted = self.leases.on_granted(now, port, external, lifetime);
                 if let Some(grant) = granted {
@@ -469,7 +360,7 @@ impl Client {
             Step::Delete(port) => self.leases.on_deleted(*port),
             Step::Make(attempt) => {
                 let port = attempt.port();
-                self.leases.on_refused(now, port, None);
+                self.leases.on_unheard(now, port);
                 let failure = failure.clone();
                 self.emit(Event::Refused { port, failure });
             }
@@ -493,22 +384,9 @@ impl Client {
     }
 }
 
-/// What tells whether a service is of use.
-const fn greeting(service: &Service) -> Action {
-    match service.kind {
-        ServiceKind::WanIpConnection | ServiceKind::WanPppConnection => Action::ExternalAddress,
-        ServiceKind::WanIpv6FirewallControl => Action::FirewallStatus,
-    }
-}
-
 /// Whether the gateway is there, and only refuses this action.
 const fn is_of_the_action(failure: &MappingFailure) -> bool {
     matches!(failure, MappingFailure::Upnp { .. })
-}
-
-/// Whether the pinhole that was to last longer is gone.
-fn attempt_is_stale(pinholes: &BTreeMap<InternalPort, u16>, again: &Attempt) -> bool {
-    pinholes.contains_key(&again.port()) && again.is_new_pinhole()
 }
 
 /// Zero would be for ever.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn port(protocol: IpProtocol, number: u16) -> InternalPort {
+fn port(protocol: Protocol, number: u16) -> InternalPort {
     let number = NonZeroU16::new(number).unwrap();
     InternalPort { protocol, number }
 }
@@ -12,7 +12,7 @@ fn port(protocol: IpProtocol, number: u16) -> InternalPort {
 #[test]
 fn requests_have_the_fields_of_the_rfc() {
     let map = Request::Map {
-        port: port(IpProtocol::Tcp, 0x1234),
+        port: port(Protocol::Tcp, 0x1234),
         external_port: 0x5678,
         lifetime_s: 7_200,
     };
@@ -33,7 +33,7 @@ fn external_address_is_read() {
 fn mapping_is_read() {
     let bytes = [0, 129, 0, 0, 0, 0, 0, 1, 0, 80, 0x1f, 0x90, 0, 0, 0, 60];
     let answer = Answer::Map {
-        port: port(IpProtocol::Udp, 80),
+        port: port(Protocol::Udp, 80),
         external_port: 8_080,
         lifetime_s: 60,
     };
@@ -74,7 +74,7 @@ fn mapping_of_port_zero_is_refused() {
 }
 
 fn ports() -> impl Strategy<Value = InternalPort> {
-    let protocol = prop_oneof![Just(IpProtocol::Tcp), Just(IpProtocol::Udp)];
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
     (protocol, 1..=u16::MAX).prop_map(|(protocol, number)| port(protocol, number))
 }
 

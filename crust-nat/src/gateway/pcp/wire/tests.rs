@@ -123,7 +123,7 @@ fn ips() -> impl Strategy<Value = IpAddr> {
 }
 
 fn maps() -> impl Strategy<Value = Map> {
-    let protocol = prop_oneof![Just(IpProtocol::Tcp), Just(IpProtocol::Udp)];
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
     let fields = (
         any::<[u8; 12]>(),
         protocol,

@@ -3,7 +3,10 @@
 use std::num::NonZeroU16;
 
 use super::*;
-use crate::gateway::{leases::Grant, upnp::Location};
+use crate::gateway::{
+    leases::Grant,
+    upnp::{Location, error_code::ErrorCode},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -191,7 +194,11 @@ fn gateway_with_permanent_leases_alone_has_one_that_is_refreshed() {
     assert_eq!(scene.asked(), (4_000, 0));
     scene.answer(Ok(Arguments::default()));
     assert_eq!(scene.grants()[0].expires_at, None);
-    assert!(scene.client.only_permanent);
+    scene.client.unwant(scene.now, port());
+    scene.drain();
+    scene.answer(Ok(Arguments::default()));
+    scene.want();
+    assert_eq!(scene.asked(), (4_000, 0));
 }
 
 #[test]
@@ -243,6 +250,15 @@ fn external_address_that_is_none_is_refused() {
     scene.address("0.0.0.0");
     let ip = [0, 0, 0, 0].into();
     let failed = Event::Failed(MappingFailure::ExternalAddress { ip });
+    assert_eq!(scene.events, [failed]);
+}
+
+#[test]
+fn gateway_that_knows_that_it_has_no_address_is_told() {
+    let mut scene = Scene::ipv4();
+    scene.find();
+    scene.address("");
+    let failed = Event::Failed(MappingFailure::NoExternalAddress);
     assert_eq!(scene.events, [failed]);
 }
 
@@ -374,13 +390,25 @@ fn pinhole_that_is_gone_is_opened_again() {
     let mut scene = Scene::new(local, ServiceKind::WanIpv6FirewallControl);
     scene.find();
     scene.answer(Ok(Arguments::default()));
-    scene.client.pinholes.insert(port(), 17);
     scene.want();
+    scene.answer(Ok(Arguments::of([("UniqueID", "17")])));
+    while !matches!(scene.actions.last(), Some(Action::UpdatePinhole { .. })) {
+        scene.pass(CHECK_INTERVAL);
+        if scene.actions.last() == Some(&Action::FirewallStatus) {
+            scene.answer(Ok(Arguments::default()));
+        }
+    }
     scene.answer(refused(704));
     assert!(matches!(
         scene.actions.last(),
         Some(Action::AddPinhole { .. })
     ));
     scene.answer(Ok(Arguments::of([("UniqueID", "18")])));
-    assert_eq!(scene.client.pinholes[&port()], 18);
+    scene.client.close(scene.now);
+    scene.drain();
+    while scene.actions.last() == Some(&Action::FirewallStatus) {
+        scene.answer(Ok(Arguments::default()));
+    }
+    let delete = Action::DeletePinhole { id: 18 };
+    assert_eq!(scene.actions.last(), Some(&delete));
 }
