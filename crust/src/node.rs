@@ -1,6 +1,7 @@
 //! The node: what an application starts, and through which it meets its peers.
 
 pub(crate) mod accept;
+mod addresses;
 pub(crate) mod announce;
 mod begin;
 pub(crate) mod book;

@@ -26,14 +26,8 @@ pub(crate) async fn announce(inner: Arc<Inner>, signer: Arc<Identity>, _running:
     let mut announced: Option<Vec<Addr>> = None;
     let mut introduced_at: Option<Instant> = None;
     loop {
-        let mut endpoints = inner.endpoints();
-        // As many as a record has; those that the whole world can dial first.
-        endpoints.sort_by_key(|endpoint| endpoint.external.is_none());
-        let addrs: Vec<_> = endpoints
-            .into_iter()
-            .map(|endpoint| endpoint.local)
-            .take(PeerRecord::MAX_ADDRS)
-            .collect();
+        let mut addrs = inner.addrs_to_tell();
+        addrs.truncate(PeerRecord::MAX_ADDRS);
         inner.finders.on_interfaces();
         cut_those_without_an_address(&inner);
         if announced.as_ref() != Some(&addrs) {

@@ -133,7 +133,11 @@ pub(crate) async fn connect(
         let had_any = !addrs.is_empty();
         let ways = Ways::new(inner, target.peer(), addrs, pinned);
         if had_any && ways.is_empty() {
-            return Err(ConnectError::Oneself);
+            // Behind another NAT a peer may have the very address that this machine has behind its own.
+            return Err(match target.peer() {
+                Some(peer) => ConnectError::NoAddress { peer },
+                None => ConnectError::Oneself,
+            });
         }
         race(inner, &target, pinned, ways).await
     };

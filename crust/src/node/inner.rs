@@ -29,7 +29,6 @@ use crate::{
         book::Book,
         config::{Limits, Timeouts},
         contacts::Exchange,
-        endpoints::{self, Endpoint},
         finders::Finders,
         gate::{Gate, Refusal, Slot},
         keep::wishes::Wishes,
@@ -282,7 +281,7 @@ impl Inner {
 
     /// What to say to `peer`, seen at `observed`.
     pub(crate) fn hello(&self, peer: &PeerId, observed: &Addr) -> Hello {
-        let mut addrs: Vec<_> = self.endpoints().into_iter().map(|e| e.local).collect();
+        let mut addrs = self.addrs_to_tell();
         addrs.truncate(Hello::MAX_ADDRS);
         Hello {
             version: Hello::VERSION,
@@ -296,44 +295,6 @@ impl Inner {
             observed: observed.clone(),
             max_message: u32::try_from(self.limits.max_message).unwrap_or(u32::MAX),
             window: self.window(),
-        }
-    }
-
-    /// The ways to reach this node from elsewhere.
-    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoints = endpoints::endpoints(&self.listening);
-        #[cfg(feature = "nat")]
-        let endpoints = endpoints.into_iter().map(|mut endpoint| {
-            let local = &endpoint.local;
-            let elsewhere = || {
-                self.outside
-                    .mapped(local)
-                    .or_else(|| self.outside.seen(local))
-            };
-            endpoint.external = endpoint.external.or_else(elsewhere);
-            let external = endpoint.external.as_ref();
-            endpoint.reachability = external
-                .map(|external| self.reaching.reachability_at(external))
-                .unwrap_or_default();
-            endpoint
-        });
-        endpoints.into_iter().collect()
-    }
-
-    /// Hears where a peer sees this end of a connection.
-    #[cfg_attr(
-        not(feature = "nat"),
-        expect(unused_variables, reason = "nobody wants to know")
-    )]
-    pub(crate) fn on_seen(&self, local: &Addr, remote: &Addr, seen: &Addr) {
-        #[cfg(feature = "nat")]
-        {
-            let port = |addr: &Addr| addr.socket_addr().map(|addr| addr.port());
-            let is_bound = self
-                .listening
-                .iter()
-                .any(|bound| bound.scheme() == local.scheme() && port(bound) == port(local));
-            self.outside.on_seen(local, remote, seen, is_bound);
         }
     }
 

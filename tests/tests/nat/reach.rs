@@ -14,6 +14,7 @@ struct Node {
     child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
+    id: String,
 }
 
 impl Node {
@@ -30,10 +31,11 @@ impl Node {
             child,
             stdin,
             lines,
+            id: String::new(),
         };
         node.hear("ready");
         node.say("go");
-        node.hear("id");
+        node.id = node.hear("id");
         node
     }
 
@@ -126,6 +128,18 @@ fn node_behind_a_gateway_that_maps_ports_is_mapped() {
     let (_router, _host, mut node) = Scene::behind(router.with_igd(IgdConfig::default()));
     assert_reached(&mut node, "tcp", "mapped");
     assert_reached(&mut node, "utp", "mapped");
+}
+
+#[test]
+fn mapped_node_is_found_and_dialed_by_one_that_never_heard_of_it_before() {
+    let Some(scene) = Scene::open() else { return };
+    let router = scene.lab.router("22.0.0.1").with_nat(Nat::SYMMETRIC);
+    let (_router, _host, mut mapped) = Scene::behind(router.with_igd(IgdConfig::default()));
+    assert_reached(&mut mapped, "tcp", "mapped");
+    let router = scene.lab.router("33.0.0.1").with_nat(Nat::SYMMETRIC);
+    let (_other_router, _other_host, mut stranger) = Scene::behind(router);
+    let sessions = stranger.ask_until("sessions", |peers| peers.contains(&mapped.id));
+    assert!(sessions.contains(&mapped.id), "{sessions}");
 }
 
 #[test]
