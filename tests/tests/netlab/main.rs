@@ -8,6 +8,7 @@ mod igd;
 mod kinds;
 mod lifetimes;
 mod links;
+mod matrix;
 mod policies;
 mod scale;
 mod scene;
