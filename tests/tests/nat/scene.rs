@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
-use crust_nat::NatReport;
-use crust_tests::netlab::{Host, Lab, Link, Loss, RouterBuilder};
+use crust_nat::{NatReport, report::Lifetime};
+use crust_tests::netlab::{Host, Lab, Link, Loss, MINIUPNPD, RouterBuilder};
+use serde::de::DeserializeOwned;
 
 /// The lab and its server.
 #[derive(Debug)]
@@ -28,15 +29,16 @@ struct Server {
 impl Scene {
     /// With 20 ms and 2 % of loss from leaf to leaf, each way. `None` where the test is skipped.
     pub(crate) fn open() -> Option<Self> {
-        let mut lab = Lab::open()?;
+        let mut lab = Lab::open_with(&[MINIUPNPD])?;
         lab.set_link(
             Link::default()
                 .with_delay(Duration::from_millis(10))
                 .with_loss(Loss::Random(0.01)),
         );
         let servers = vec![
-            Server::start(&lab, ["11.0.0.10", "21.0.0.10"]),
-            Server::start(&lab, ["2d00:1::10", "2d00:2::10"]),
+            Server::start(&lab, ["11.0.0.10", "21.0.0.10"], ["3478", "3479"]),
+            Server::start(&lab, ["2d00:1::10", "2d00:2::10"], ["3478", "3479"]),
+            Server::start(&lab, ["26.0.0.10", "28.0.0.10"], ["443", "80"]),
         ];
         Some(Self {
             lab,
@@ -67,20 +69,34 @@ impl Scene {
 
 /// What a host reports of itself.
 pub(crate) fn report(host: &Host) -> NatReport {
+    report_of(host, &SERVERS)
+}
+
+/// What these servers tell it.
+pub(crate) fn report_of(host: &Host, servers: &[&str]) -> NatReport {
+    ask(host, "report", servers)
+}
+
+/// For how long a mapping lives, looked at for a minute at most.
+pub(crate) fn lifetime(host: &Host) -> Option<Lifetime> {
+    ask(host, "lifetime", &["60", SERVERS[0]])
+}
+
+fn ask<T: DeserializeOwned>(host: &Host, word: &str, args: &[&str]) -> T {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crust-stun"));
-    let output = host.output(command.arg("report").args(SERVERS));
+    let output = host.output(command.arg(word).args(args));
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 impl Server {
-    fn start(lab: &Lab, ips: [&str; 2]) -> Self {
+    fn start(lab: &Lab, ips: [&str; 2], ports: [&str; 2]) -> Self {
         let host = lab.public(&ips);
         let mut command = Command::new(env!("CARGO_BIN_EXE_crust-stun"));
         command
             .arg("serve")
             .args(ips)
-            .args(["3478", "3479"])
+            .args(ports)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut process = host.spawn(&mut command);
@@ -103,4 +119,6 @@ impl Drop for Server {
 }
 
 /// The first places of the two servers.
-const SERVERS: [&str; 2] = ["11.0.0.10:3478", "[2d00:1::10]:3478"];
+pub(crate) const SERVERS: [&str; 2] = ["11.0.0.10:3478", "[2d00:1::10]:3478"];
+/// The server that is where the web is.
+pub(crate) const WEB_SERVER: &str = "26.0.0.10:443";
