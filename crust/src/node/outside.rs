@@ -215,9 +215,8 @@ fn servers(inner: &Inner) -> Vec<SocketAddr> {
         return Vec::new();
     }
     let sessions = inner.registry.sessions();
-    let addrs = sessions
-        .iter()
-        .flat_map(|session| inner.addrs(&session.peer));
+    let looked_at = sessions.iter().take(PEERS_LOOKED_AT);
+    let addrs = looked_at.flat_map(|session| inner.addrs(&session.peer));
     let of_world =
         addrs.filter(|addr| addr.scheme() == "utp" && Reach::of(addr) == Reach::Everywhere);
     let mut networks = BTreeSet::new();
@@ -266,6 +265,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(100);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Two that agree are enough, and one may be silent and one may lie.
 const PEERS_ASKED: usize = 4;
+/// Of a node with many sessions the first ones are looked at; some of them are in the world.
+const PEERS_LOOKED_AT: usize = 32;
 /// Whom it is remembered of that they were asked: more than are asked in the time after which they are again.
 const MAX_ASKED: usize = 256;
 

@@ -157,11 +157,17 @@ fn on_message(inner: &Arc<Inner>, line: &ControlLine, peer: PeerId, message: &[u
 fn ask(inner: &Arc<Inner>, line: &ControlLine) {
     let now = rt::now();
     // Before the lock: endpoints tell how far they can be reached.
-    let (candidates, helpers) = (candidates(inner), helpers(inner));
-    let mut asker = lock(&inner.reaching.asker);
-    asker.handle_candidates(now, candidates);
-    let ask = asker.poll_ask(now, &helpers);
-    drop(asker);
+    let candidates = candidates(inner);
+    let is_due = {
+        let mut asker = lock(&inner.reaching.asker);
+        asker.handle_candidates(now, candidates);
+        asker.is_due(now)
+    };
+    if !is_due {
+        return;
+    }
+    let helpers = helpers(inner);
+    let ask = lock(&inner.reaching.asker).poll_ask(now, &helpers);
     if let Some(ask) = ask {
         let (nonce, addr) = (ask.nonce, ask.addr);
         tracing::debug!(peer = %ask.helper, %addr, "asked for a dial-back");

@@ -1,9 +1,16 @@
 //! `crust nat`: what stands between this machine and the world.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
-use crust::Addr;
+use crust::{Addr, NetworkKey, PeerId, core::Reach};
+use crust_bootstrap::{PeerCache, default_path};
+use crust_crypto::Ed25519Verifier;
 use crust_nat::{
     NatReport, Prober,
     report::{Section, Verdict},
@@ -21,6 +28,9 @@ pub(crate) struct NatArgs {
     /// A Crust node to ask, as utp://IP:PORT; may be given several times
     #[arg(long, value_name = "ADDR", value_parser = peer)]
     peer: Vec<SocketAddr>,
+    /// Without any of the two, asks the peers of earlier runs in this file, not those in the user's data directory
+    #[arg(long, value_name = "FILE")]
+    cache: Option<PathBuf>,
     /// Measures too for how long a mapping lives that nothing is sent over, for so many seconds at most: some minutes
     #[arg(long, value_name = "SECONDS", value_parser = crate::target::seconds)]
     lifetime: Option<Duration>,
@@ -37,8 +47,12 @@ fn peer(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(crate) async fn nat(args: NatArgs) -> Result<(), Failure> {
+    let peers = match args.server.is_empty() && args.peer.is_empty() {
+        true => peers_of_earlier_runs(args.cache.as_deref()).await,
+        false => args.peer.clone(),
+    };
     let prober = Prober::new(args.server.iter().copied())
-        .with_peers(args.peer.iter().copied())
+        .with_peers(peers.iter().copied())
         .with_tcp(Arc::new(TcpTransport::new()));
     let mut report = beside_a_bar(args.json, prober.report()).await;
     if let Some(longest) = args.lifetime {
@@ -52,18 +66,42 @@ pub(crate) async fn nat(args: NatArgs) -> Result<(), Failure> {
     match report.verdict() {
         Verdict::Unknown => Err(Failure {
             exit: crate::exit::Exit::NotReached,
-            text: why_unknown(&args).into(),
+            text: why_unknown(&args, &peers).into(),
         }),
         _ => Ok(()),
     }
 }
 
-const fn why_unknown(args: &NatArgs) -> &'static str {
-    if args.server.is_empty() && args.peer.is_empty() {
-        "nobody outside was asked: name STUN servers with --server IP:PORT, or nodes with --peer utp://IP:PORT; none is built in"
+const fn why_unknown(args: &NatArgs, peers: &[SocketAddr]) -> &'static str {
+    if args.server.is_empty() && peers.is_empty() {
+        "nobody outside was asked, for there are no peers of earlier runs: name STUN servers with --server IP:PORT, or nodes with \
+         --peer utp://IP:PORT; none is built in"
     } else {
-        "too little was answered to tell how this machine can be reached"
+        "too little was answered to tell how this machine can be reached: name more servers with --server, best one with two \
+         addresses (RFC 5780)"
     }
+}
+
+/// The UDP ports of the peers that are remembered, the best first. A file that cannot be read has none.
+async fn peers_of_earlier_runs(file: Option<&Path>) -> Vec<SocketAddr> {
+    let default = || default_path(&NetworkKey::from_name(NetworkKey::DEFAULT_NAME).id());
+    let Some(path) = file.map(Path::to_owned).or_else(default) else {
+        return Vec::new();
+    };
+    let nobody = PeerId::from_bytes([0; 32]);
+    let cache = PeerCache::builder(nobody, Arc::new(Ed25519Verifier)).file(path);
+    let Ok(cache) = cache.read().await else {
+        return Vec::new();
+    };
+    let peers = cache.list();
+    let addrs = peers.iter().flat_map(|peer| &peer.addrs);
+    let of_world = addrs.filter(|known| {
+        known.addr.scheme() == "utp" && Reach::of(&known.addr) == Reach::Everywhere
+    });
+    of_world
+        .filter_map(|known| known.addr.socket_addr())
+        .take(Prober::MAX_SERVERS)
+        .collect()
 }
 
 /// A report takes up to three seconds; somebody waits.

@@ -91,6 +91,14 @@ impl Asker {
         self.candidates.clear();
     }
 
+    /// Whether somebody is to be asked, if there is anybody.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.candidates.values().any(|candidate| {
+            let pending = candidate.pending.as_ref();
+            now >= candidate.due_at && pending.is_none_or(|(_, until)| now >= *until)
+        })
+    }
+
     /// What to ask next of one of `helpers`. One dial-back is asked for at a time: more could look like a flood.
     pub(crate) fn poll_ask(&mut self, now: Instant, helpers: &[Helper]) -> Option<Ask> {
         for candidate in self.candidates.values_mut() {
