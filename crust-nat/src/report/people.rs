@@ -6,7 +6,10 @@ use super::{
     Advice, Allocation, GatewayReport, Lifetime, MappingProtocolReport, NatCount, NatReport,
     PathReport, Verdict,
 };
-use crate::behaviour::{Filtering, Mapping};
+use crate::{
+    Protocol,
+    behaviour::{Filtering, Mapping},
+};
 
 /// A heading and what stands below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,17 +21,24 @@ pub struct Section {
 }
 
 impl NatReport {
-    /// The report as a table, for whoever prints it in a way of their own.
+    /// The report as a table, for whoever prints it in a way of their own. Paths on which nobody was asked are left out.
     pub fn sections(&self) -> Vec<Section> {
+        let (udp, tcp) = (Protocol::Udp, Protocol::Tcp);
         let paths = [
-            ("UDP over IPv4", &self.udp),
-            ("TCP over IPv4", &self.tcp),
-            ("UDP over IPv6", &self.udp_v6),
-            ("TCP over IPv6", &self.tcp_v6),
+            ("UDP over IPv4", &self.udp, udp, true),
+            ("TCP over IPv4", &self.tcp, tcp, true),
+            ("UDP over IPv6", &self.udp_v6, udp, false),
+            ("TCP over IPv6", &self.tcp_v6, tcp, false),
         ];
-        let mut sections: Vec<_> = paths
+        let is_asked = |protocol: Protocol, is_v4: bool| {
+            let mut servers = self.servers.iter();
+            servers.any(|it| it.protocol == protocol && it.server.is_ipv4() == is_v4)
+        };
+        let asked = paths
             .into_iter()
-            .map(|(title, path)| Section {
+            .filter(|(_, _, protocol, is_v4)| is_asked(*protocol, *is_v4));
+        let mut sections: Vec<_> = asked
+            .map(|(title, path, ..)| Section {
                 title,
                 rows: path_rows(path),
             })
@@ -236,7 +246,6 @@ const NAME_WIDTH: usize = 24;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Protocol;
 
     fn home() -> NatReport {
         let path = PathReport {
@@ -269,11 +278,13 @@ mod tests {
                     refusal: None,
                 }],
             }],
-            servers: vec![super::super::ServerReport {
-                server: "11.0.0.1:3478".parse().unwrap(),
-                protocol: Protocol::Udp,
-                rtt: Some(std::time::Duration::from_millis(50)),
-            }],
+            servers: ["11.0.0.1:3478", "[2d00::1]:3478"]
+                .map(|server| super::super::ServerReport {
+                    server: server.parse().unwrap(),
+                    protocol: Protocol::Udp,
+                    rtt: Some(std::time::Duration::from_millis(50)),
+                })
+                .into(),
             ..NatReport::default()
         }
     }
@@ -302,6 +313,8 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}\n{text}");
         }
+        // Nobody was asked there.
+        assert!(!text.contains("TCP over IPv6"), "{text}");
     }
 
     #[test]

@@ -233,7 +233,6 @@ fn reason(report: &ProtocolReport) -> Option<String> {
     }
     match &report.status {
         ProtocolStatus::Failed(failure) => Some(format!("{gateway}: {}", sentence(failure))),
-        ProtocolStatus::Asking => Some(format!("{gateway}: no answer yet")),
         _ => None,
     }
 }
