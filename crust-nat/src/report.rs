@@ -62,6 +62,8 @@ pub struct PathReport {
     pub external: Vec<IpAddr>,
     /// Whether what leaves has another address or port when it arrives.
     pub is_translated: Option<bool>,
+    /// Whether all who were asked from one port saw one external port. Two servers tell it, of whatever kind.
+    pub is_one_port: Option<bool>,
     /// For what a NAT reuses an external port (RFC 4787 §4.1, RFC 5382 §4.1).
     pub mapping: Option<Mapping>,
     /// From whom packets to an external port are let in (RFC 4787 §5, RFC 5382 §4.2). A firewall without a NAT filters too.

@@ -1,6 +1,17 @@
 //! What observations mean: pure rules, which say nothing where too little was seen.
 
 use super::{Allocation, Lifetime};
+use crate::behaviour::Observation;
+
+/// Whether all who were asked from one port saw one external port: two hosts have to have been asked.
+pub(super) fn is_one_port(observations: &[Observation]) -> Option<bool> {
+    let first = observations.first()?;
+    let of_first = observations.iter().filter(|it| it.local == first.local);
+    let mut elsewhere = of_first.filter(|it| it.destination.ip() != first.destination.ip());
+    let second = elsewhere.next()?;
+    let is_same = |it: &Observation| it.observed_addr == first.observed_addr;
+    Some(is_same(second) && elsewhere.all(is_same))
+}
 
 /// How a NAT chooses external ports: internal and external port of new mappings, in the order in which they were made.
 ///
@@ -65,6 +76,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn two_hosts_tell_whether_it_is_one_port() {
+        let seen = |host: u8, port: u16| Observation {
+            local: ([10, 0, 0, 2], 7).into(),
+            destination: ([192, 0, 2, host], 1).into(),
+            observed_addr: ([203, 0, 113, 1], port).into(),
+        };
+        assert_eq!(is_one_port(&[]), None);
+        assert_eq!(is_one_port(&[seen(1, 9), seen(1, 9)]), None);
+        assert_eq!(is_one_port(&[seen(1, 9), seen(2, 9)]), Some(true));
+        assert_eq!(
+            is_one_port(&[seen(1, 9), seen(2, 9), seen(3, 8)]),
+            Some(false)
+        );
+    }
 
     #[test]
     fn allocations_are_told_apart() {

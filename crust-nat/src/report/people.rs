@@ -93,7 +93,7 @@ fn path_rows(path: &PathReport) -> Vec<(String, String)> {
     }
     let mut rows = vec![row("external address", addresses(path))];
     if path.is_translated != Some(false) {
-        rows.push(row("mapping", path.mapping.map_or_else(unknown, mapping)));
+        rows.push(row("mapping", mapping(path)));
         rows.push(row("ports", words(path.allocation.as_ref())));
         rows.push(row("lifetime", words(path.lifetime.as_ref())));
         rows.push(row("hairpin", path.hairpin.map_or_else(unknown, yes_or_no)));
@@ -105,7 +105,13 @@ fn path_rows(path: &PathReport) -> Vec<(String, String)> {
     rows
 }
 
-fn mapping(mapping: Mapping) -> String {
+fn mapping(path: &PathReport) -> String {
+    let Some(mapping) = path.mapping else {
+        return match path.is_one_port {
+            Some(false) => "depends on the destination: servers see different ports".into(),
+            _ => unknown(),
+        };
+    };
     let meaning = match mapping {
         Mapping::EndpointIndependent => "all peers see one port",
         Mapping::AddressDependent => "each peer's address sees a port of its own",
@@ -253,6 +259,7 @@ mod tests {
             local: "192.168.1.2".parse().ok(),
             external: vec!["22.0.0.1".parse().unwrap()],
             is_translated: Some(true),
+            is_one_port: Some(true),
             mapping: Some(Mapping::EndpointIndependent),
             filtering: Some(Filtering::AddressAndPortDependent),
             allocation: Some(Allocation::Sequential { step: 1 }),
@@ -343,6 +350,22 @@ mod tests {
         };
         assert_eq!(report.verdict(), Verdict::Public);
         assert_eq!(report.advice(), []);
+    }
+
+    #[test]
+    fn two_plain_servers_that_see_different_ports_tell_that_it_is_hard() {
+        let mut report = home();
+        for path in [&mut report.udp, &mut report.tcp] {
+            path.mapping = None;
+            path.filtering = None;
+            path.is_one_port = Some(false);
+        }
+        assert_eq!(report.verdict(), Verdict::Hard);
+        assert!(report.to_string().contains("servers see different ports"));
+        report.udp.is_one_port = None;
+        report.tcp.is_one_port = None;
+        report.udp_v6 = PathReport::default();
+        assert_eq!(report.verdict(), Verdict::Unknown);
     }
 
     #[test]

@@ -110,11 +110,16 @@ impl PathReport {
         if self.is_reachable() {
             return Verdict::Public;
         }
-        match (self.is_translated, self.mapping, self.filtering) {
-            (Some(false), ..) | (_, Some(Mapping::EndpointIndependent), _) => Verdict::Punchable,
+        let is_moving = match self.mapping {
+            Some(Mapping::EndpointIndependent) => Some(false),
+            Some(_) => Some(true),
+            None => self.is_one_port.map(|is_one_port| !is_one_port),
+        };
+        match (self.is_translated, is_moving, self.filtering) {
+            (Some(false), ..) | (_, Some(false), _) => Verdict::Punchable,
             // Whatever the port: who sends to it is let in.
-            (_, Some(_), Some(Filtering::EndpointIndependent)) => Verdict::Punchable,
-            (_, Some(_), _) => Verdict::Hard,
+            (_, Some(true), Some(Filtering::EndpointIndependent)) => Verdict::Punchable,
+            (_, Some(true), _) => Verdict::Hard,
             (_, None, _) => Verdict::Unknown,
         }
     }

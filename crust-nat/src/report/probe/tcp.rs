@@ -79,6 +79,7 @@ pub(super) async fn probe(
         local: Some(local_ip(server)),
         external: super::external(&observations),
         is_translated: Some(is_translated),
+        is_one_port: judge::is_one_port(&observations),
         mapping: Mapping::of(&observations).filter(|_| is_translated),
         filtering: heard.and_then(|heard| heard.verdict(&observations, server, other)),
         allocation: judge::allocation(&ports).filter(|_| is_translated),

@@ -189,6 +189,7 @@ fn path(
         local: Some(local_ip(server)),
         external,
         is_translated: Some(is_translated),
+        is_one_port: judge::is_one_port(observations),
         mapping: Mapping::of(observations).filter(|_| is_translated),
         filtering: behaviour.filtering,
         allocation: judge::allocation(&fresh.ports).filter(|_| is_translated),
