@@ -5,6 +5,7 @@ mod events;
 mod finding;
 mod flow;
 mod meeting;
+mod outside;
 mod priorities;
 mod settings;
 mod shutdown;
