@@ -164,7 +164,8 @@ impl Server {
         let has_places = self.places.is_some();
         let is_not_served = |attribute: &Attribute<'_>| match attribute {
             Attribute::ChangeRequest(_) => !has_places,
-            Attribute::ResponsePort(_) => !has_places || carrier == Carrier::Stream,
+            // Of the address that asked alone, so that nobody gets more than by asking himself.
+            Attribute::ResponsePort(_) => carrier == Carrier::Stream,
             // Long answers are for who measures paths, and for who wants others to get many bytes.
             Attribute::Padding(_) => true,
             Attribute::Unknown { kind, .. } => kind::is_required(*kind),

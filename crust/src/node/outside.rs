@@ -6,14 +6,15 @@ use std::{
     net::SocketAddr,
     num::NonZeroU16,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crust_core::{Addr, Reach, rt};
 use crust_nat::{
-    ExternalAddrs, LocalPort, NetworkChange, Observation, Protocol,
+    ExternalAddrs, LocalPort, NetworkChange, Observation, Prober, Protocol,
     gateway::{InternalPort, MappingReport, PortMapper, PortMapperConfig, PortRequest},
     network_changes,
+    report::Lifetime,
     stun::{Request, Retransmission, Stun},
 };
 use futures::{
@@ -54,6 +55,10 @@ pub(crate) struct Outside {
     /// What speaks STUN on the node's UDP ports.
     stun: Vec<Stun>,
     servers: Vec<SocketAddr>,
+    /// Whether it is to measure for how long mappings live.
+    is_measuring: bool,
+    /// For how long they do at least.
+    lifetime: Mutex<Option<Duration>>,
 }
 
 impl Outside {
@@ -81,7 +86,9 @@ impl Outside {
             external: Mutex::default(),
             mapper: Mutex::new(mapper),
             stun,
+            is_measuring: nat.is_some(),
             servers: nat.map(|nat| nat.servers).unwrap_or_default(),
+            lifetime: Mutex::default(),
         }
     }
 
@@ -147,8 +154,23 @@ impl Outside {
         }
     }
 
+    /// How often something is to be sent over a mapping: a quarter before it would be forgotten, so that one packet may be lost.
+    fn keepalive(&self) -> Duration {
+        let lifetime = *lock(&self.lifetime);
+        lifetime.map_or(KEEPALIVE, |lifetime| (lifetime * 3 / 4).max(LOOK_EVERY))
+    }
+
+    /// Whether a NAT is known to stand before a UDP port.
+    fn is_translated(&self) -> bool {
+        let external = lock(&self.external);
+        external
+            .iter()
+            .any(|(port, external)| port.protocol == Protocol::Udp && port.addr != external)
+    }
+
     /// What was seen before no longer holds.
     fn on_network_change(&self, _: NetworkChange) {
+        *lock(&self.lifetime) = None;
         lock(&self.external).clear();
         if let Some(mapper) = &*lock(&self.mapper) {
             mapper.refresh();
@@ -180,8 +202,10 @@ impl Outside {
 pub(crate) async fn watch_network(inner: Arc<Inner>, _running: Running) {
     let mut changes = network_changes();
     loop {
-        let asking = std::pin::pin!(keep_asking(&inner));
-        match select(changes.next(), asking).await {
+        let asking = async {
+            futures::join!(keep_asking(&inner), measure_lifetime(&inner));
+        };
+        match select(changes.next(), std::pin::pin!(asking)).await {
             Either::Left((Some(change), _)) => {
                 inner.outside.on_network_change(change);
                 inner.reaching.forget();
@@ -193,19 +217,49 @@ pub(crate) async fn watch_network(inner: Arc<Inner>, _running: Running) {
 
 /// Asks servers and peers again and again; soon those that are new.
 async fn keep_asking(inner: &Inner) {
-    let mut asked = Recent::new(MAX_ASKED);
+    let mut asked = Recent::<SocketAddr, Instant>::new(MAX_ASKED);
+    let mut last = rt::now();
     loop {
         let now = rt::now();
-        let is_due = |server: &SocketAddr| {
-            let last = asked.get(server);
-            last.is_none_or(|last| now.saturating_duration_since(*last) >= ASK_AGAIN)
-        };
-        let due: Vec<_> = servers(inner).into_iter().filter(is_due).collect();
+        let servers = servers(inner);
+        let is_new = |server: &&SocketAddr| asked.get(server).is_none();
+        let mut due: Vec<_> = servers.iter().filter(is_new).copied().collect();
+        if due.is_empty() && now.saturating_duration_since(last) >= inner.outside.keepalive() {
+            // One packet keeps the mapping; they take turns.
+            let oldest = servers
+                .into_iter()
+                .min_by_key(|server| asked.get(server).copied());
+            due.extend(oldest);
+        }
+        if !due.is_empty() {
+            last = now;
+        }
         for server in &due {
             asked.insert(*server, now);
         }
         join_all(due.iter().map(|server| inner.outside.ask(*server))).await;
         rt::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Measures once for how long a mapping lives, so that no more is sent for it than it needs.
+async fn measure_lifetime(inner: &Inner) {
+    if !inner.outside.is_measuring {
+        return;
+    }
+    loop {
+        let peers = servers(inner);
+        if inner.outside.is_translated() && !peers.is_empty() {
+            let prober = Prober::new([]).with_peers(peers);
+            let measured = prober.lifetime(LIVES_AT_MOST, |_| {}).await;
+            if let Some(Lifetime { at_least_s, .. }) = measured {
+                tracing::info!(at_least_s, "lifetime of mappings");
+                let at_least = Duration::from_secs(at_least_s.into());
+                *lock(&inner.outside.lifetime) = Some(at_least);
+                return;
+            }
+        }
+        rt::sleep(MEASURE_AGAIN).await;
     }
 }
 
@@ -259,8 +313,13 @@ fn internal_port(addr: &Addr) -> Option<InternalPort> {
     })
 }
 
-/// Mappings of NATs live for two minutes or more (RFC 4787 REQ-5), and an address that was given up is to be found again.
-const ASK_AGAIN: Duration = Duration::from_secs(100);
+/// How often something is sent over a mapping of which it is not known for how long it lives: what is customary for UDP
+/// (RFC 8445 §11).
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// A mapping that lives so long costs next to nothing.
+const LIVES_AT_MOST: Duration = Duration::from_secs(300);
+/// Until it is looked again for somebody who helps to measure.
+const MEASURE_AGAIN: Duration = Duration::from_secs(10);
 /// How soon somebody new is asked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Two that agree are enough, and one may be silent and one may lie.

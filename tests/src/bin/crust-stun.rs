@@ -1,5 +1,5 @@
 //! STUN on a host of the lab: `serve IP IP PORT PORT` until its input ends, after the word `ready`; `report SERVER…` prints one
-//! report as JSON; `lifetime SECONDS SERVER` what it measures in that time at most.
+//! report as JSON; `lifetime SECONDS SERVER`, or `lifetime SECONDS --peer PEER`, what it measures in that time at most.
 
 use std::{
     error::Error,
@@ -27,12 +27,10 @@ fn main() -> Outcome<()> {
             let prober = Prober::new(addrs(servers)?).with_tcp(tcp());
             say(&serde_json::to_string(&rt::block_on(prober.report()))?)
         }
-        ["lifetime", longest_s, servers @ ..] => {
-            let prober = Prober::new(addrs(servers)?);
-            let longest = Duration::from_secs(longest_s.parse()?);
-            let lifetime = rt::block_on(prober.lifetime(longest, |_| {}));
-            say(&serde_json::to_string(&lifetime)?)
+        ["lifetime", longest_s, "--peer", peer] => {
+            measure(&Prober::new([]).with_peers(addrs(&[*peer])?), longest_s)
         }
+        ["lifetime", longest_s, servers @ ..] => measure(&Prober::new(addrs(servers)?), longest_s),
         _ => Err("serve IP IP PORT PORT, or report SERVER…, or lifetime SECONDS SERVER".into()),
     }
 }
@@ -48,6 +46,12 @@ fn serve(ips_and_ports: &[&str]) -> Outcome<()> {
     say("ready")?;
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+fn measure(prober: &Prober, longest_s: &str) -> Outcome<()> {
+    let longest = Duration::from_secs(longest_s.parse()?);
+    let lifetime = rt::block_on(prober.lifetime(longest, |_| {}));
+    say(&serde_json::to_string(&lifetime)?)
 }
 
 fn addrs(texts: &[&str]) -> Outcome<Vec<SocketAddr>> {

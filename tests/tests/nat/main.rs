@@ -4,5 +4,6 @@
 
 mod kinds;
 mod policies;
+mod program;
 mod reach;
 mod scene;

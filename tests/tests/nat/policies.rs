@@ -9,7 +9,10 @@ use crust_nat::{
 };
 use crust_tests::netlab::{Egress, IgdConfig, Nat, Unsolicited};
 
-use crate::scene::{SERVERS, Scene, WEB_SERVER, lifetime, report, report_of};
+use crate::{
+    program::Node,
+    scene::{SERVERS, Scene, WEB_SERVER, lifetime, lifetime_by_peer, report, report_of},
+};
 
 #[test]
 fn host_without_a_nat_is_public() {
@@ -147,6 +150,21 @@ fn lifetime_of_a_mapping_is_measured() {
         lifetime
             .under_s
             .is_some_and(|under_s| (7..=9).contains(&under_s)),
+        "{lifetime:?}"
+    );
+}
+
+#[test]
+fn peers_help_to_measure_the_lifetime_of_a_mapping() {
+    let Some(scene) = Scene::open() else { return };
+    let router = scene.lab.router("22.0.0.1");
+    let router = router.with_mapping_lifetime(Duration::from_secs(3)).build();
+    let peer = scene.lab.public(&["29.0.0.1"]);
+    let _node = Node::start(&peer, &["port=5483"]);
+    let lifetime = lifetime_by_peer(&router.host(), "29.0.0.1:5483").unwrap();
+    assert_eq!(lifetime.at_least_s, 2, "{lifetime:?}");
+    assert!(
+        lifetime.under_s.is_some_and(|under_s| under_s <= 4),
         "{lifetime:?}"
     );
 }

@@ -1,77 +1,10 @@
 //! Nodes learn how far they can be reached: peers dial them back.
 
-use std::{
-    io::{BufRead, BufReader, Lines, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use crust_tests::netlab::{Host, IgdConfig, Lab, Link, MINIUPNPD, Nat, Router, RouterBuilder};
 
-/// A node in a process of its own, asked by words. Dropping it kills it.
-struct Node {
-    child: Child,
-    stdin: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-    id: String,
-}
-
-impl Node {
-    fn start(host: &Host, args: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crust-host"));
-        command
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut child = host.spawn(&mut command);
-        let stdin = child.stdin.take().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut node = Self {
-            child,
-            stdin,
-            lines,
-            id: String::new(),
-        };
-        node.hear("ready");
-        node.say("go");
-        node.id = node.hear("id");
-        node
-    }
-
-    fn ask(&mut self, word: &str) -> String {
-        self.say(word);
-        self.hear(word)
-    }
-
-    /// Asks until the answer is right, and gives the last one.
-    fn ask_until(&mut self, word: &str, is_right: impl Fn(&str) -> bool) -> String {
-        let since = Instant::now();
-        loop {
-            let answer = self.ask(word);
-            if is_right(&answer) || since.elapsed() > PATIENCE {
-                return answer;
-            }
-            thread::yield_now();
-        }
-    }
-
-    fn say(&mut self, word: &str) {
-        writeln!(self.stdin, "{word}").unwrap();
-    }
-
-    fn hear(&mut self, word: &str) -> String {
-        let line = self.lines.next().unwrap().unwrap();
-        line.strip_prefix(word).expect(&line).trim().to_owned()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::program::Node;
 
 /// A lab with three public nodes that know each other.
 struct Scene {
@@ -158,7 +91,5 @@ fn port_restricted_is_punchable_over_utp() {
     assert_reached(&mut node, "utp", "punchable");
 }
 
-/// Two dial-backs in vain take five seconds each.
-const PATIENCE: Duration = Duration::from_secs(30);
 const CONTACT: &str = "contact=tcp://11.0.0.1:5483";
 const ARGS: [&str; 5] = ["gossip", "nat", "port=5483", "keep=8..16", CONTACT];

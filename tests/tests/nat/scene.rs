@@ -82,6 +82,11 @@ pub(crate) fn lifetime(host: &Host) -> Option<Lifetime> {
     ask(host, "lifetime", &["60", SERVERS[0]])
 }
 
+/// The same, with a node's help.
+pub(crate) fn lifetime_by_peer(host: &Host, peer: &str) -> Option<Lifetime> {
+    ask(host, "lifetime", &["60", "--peer", peer])
+}
+
 fn ask<T: DeserializeOwned>(host: &Host, word: &str, args: &[&str]) -> T {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crust-stun"));
     let output = host.output(command.arg(word).args(args));

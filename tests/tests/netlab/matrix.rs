@@ -8,7 +8,7 @@ use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crust_tests::netlab::{Filtering, Host, Link, Mapping, Nat, Router};
@@ -146,8 +146,8 @@ fn meet_over_udp(sockets: &[UdpSocket; 2], outside: [SocketAddr; 2]) -> bool {
     for _ in 0..ROUNDS {
         sockets[0].send_to(b"punch", outside[1]).unwrap();
         sockets[1].send_to(b"punch", outside[0]).unwrap();
-        let until = Instant::now() + ROUND;
-        while Instant::now() < until && heard != [true; 2] {
+        let until = crust_core::rt::now() + ROUND;
+        while crust_core::rt::now() < until && heard != [true; 2] {
             for (socket, heard) in sockets.iter().zip(&mut heard) {
                 if let Some(from) = udp::receive(socket) {
                     *heard = true;

@@ -20,7 +20,7 @@ impl Prober {
     /// no mapping. Looks after twice the time of the one before come first, all at once; then the gap between the last
     /// that arrived and the first that did not is divided, until it is a tenth of the time.
     ///
-    /// `None` where no server answers that does this, or the port is not translated by one external address.
+    /// `None` where no server answers that does this; peers do.
     ///
     /// # Cancel safety
     ///
@@ -52,7 +52,8 @@ impl Prober {
     }
 
     async fn server_that_sends_elsewhere(&self) -> Option<SocketAddr> {
-        for server in self.servers.iter().filter(|server| server.is_ipv4()) {
+        let all = self.servers.iter().chain(&self.peers);
+        for server in all.filter(|server| server.is_ipv4()) {
             if look(*server, 0).await.1 == Some(true) {
                 return Some(*server);
             }
