@@ -50,8 +50,9 @@ pub struct NetworkLook {
     pub at: Instant,
     /// The same moment by the clock that goes on while the machine sleeps: time since the Unix epoch.
     pub unix_time: Duration,
-    /// The addresses of the interfaces that are up. Empty where the system does not tell.
-    pub addrs: BTreeSet<IpAddr>,
+    /// The interfaces that are up, by their index where the system has one, and their addresses. An interface that was
+    /// replaced by one with the same address is another.
+    pub addrs: BTreeSet<(Option<u32>, IpAddr)>,
     /// From which address packets to the world leave, IPv4 first; `None` where there is no way out.
     pub default_route: [Option<IpAddr>; 2],
 }
@@ -71,7 +72,9 @@ impl NetworkLook {
         Self {
             at: rt::now(),
             unix_time: rt::unix_time(),
-            addrs: interfaces.map(|interface| interface.ip()).collect(),
+            addrs: interfaces
+                .map(|interface| (interface.index, interface.ip()))
+                .collect(),
             default_route: SOMEWHERE.map(|ip| source_towards(SocketAddr::new(ip, DISCARD)).ok()),
         }
     }
@@ -118,7 +121,7 @@ mod tests {
         NetworkLook {
             at,
             unix_time: Duration::from_secs(unix_s),
-            addrs: ["192.168.1.2".parse().unwrap()].into(),
+            addrs: [(Some(2), "192.168.1.2".parse().unwrap())].into(),
             default_route: [Some("192.168.1.2".parse().unwrap()), None],
         }
     }
@@ -137,8 +140,17 @@ mod tests {
         next.default_route[1] = Some("2d00::1".parse().unwrap());
         let last = look(start, 1_000);
         assert_eq!(next.changed_since(&last), Some(NetworkChange::DefaultRoute));
-        next.addrs.insert("10.0.0.1".parse().unwrap());
+        next.addrs.insert((Some(3), "10.0.0.1".parse().unwrap()));
         assert_eq!(next.changed_since(&last), Some(NetworkChange::Addresses));
+    }
+
+    #[test]
+    fn interface_that_was_replaced_is_a_change_though_its_address_is_the_same() {
+        let start = rt::now();
+        let mut next = look(start, 1_000);
+        next.addrs = next.addrs.iter().map(|(_, ip)| (Some(7), *ip)).collect();
+        let change = next.changed_since(&look(start, 1_000));
+        assert_eq!(change, Some(NetworkChange::Addresses));
     }
 
     #[test]
@@ -160,6 +172,7 @@ mod tests {
 
     #[test]
     fn loopback_is_an_address_of_each_machine() {
-        assert!(NetworkLook::take().addrs.iter().any(IpAddr::is_loopback));
+        let look = NetworkLook::take();
+        assert!(look.addrs.iter().any(|(_, ip)| ip.is_loopback()));
     }
 }

@@ -117,8 +117,9 @@ impl<D: Dialect> Client<D> {
         self.proceed(now);
     }
 
-    /// Looks at once whether the gateway is there, and still knows us.
+    /// Looks at once whether the gateway is there, and asks for all mappings again: it may be another one at the same address.
     pub(crate) fn check(&mut self, now: Instant) {
+        self.leases.renew_all(now);
         if let Exchange::Idle { probe_at } = &mut self.exchange {
             *probe_at = now;
             self.proceed(now);

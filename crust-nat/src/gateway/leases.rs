@@ -235,6 +235,15 @@ impl Leases {
         }
     }
 
+    /// All that are held are to be renewed at once.
+    pub(crate) fn renew_all(&mut self, now: Instant) {
+        for slot in self.slots.values_mut() {
+            if let State::Granted { renew_at, .. } = &mut slot.state {
+                *renew_at = now;
+            }
+        }
+    }
+
     /// The gateway forgot `port`: it is to be made again at once, with the external end it had. Whether it was held.
     pub(crate) fn forget(&mut self, now: Instant, port: InternalPort) -> bool {
         let Some(slot) = self.slots.get_mut(&port) else {

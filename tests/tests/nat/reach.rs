@@ -76,6 +76,20 @@ fn mapped_node_is_found_and_dialed_by_one_that_never_heard_of_it_before() {
 }
 
 #[test]
+fn node_that_moves_to_another_network_is_mapped_there() {
+    let Some(scene) = Scene::open() else { return };
+    let router = scene.lab.router("22.0.0.1");
+    let (_router, mut host, mut node) = Scene::behind(router.with_igd(IgdConfig::default()));
+    assert_reached(&mut node, "tcp", "mapped");
+    let other = scene.lab.router("33.0.0.1");
+    let other = other.with_igd(IgdConfig::default()).build();
+    other.take_over(&mut host);
+    let external = node.ask_until("external", |all| all.contains("tcp://33.0.0.1:"));
+    assert!(external.contains("tcp://33.0.0.1:"), "{external}");
+    assert_reached(&mut node, "tcp", "mapped");
+}
+
+#[test]
 fn full_cone_is_public_over_utp() {
     let Some(scene) = Scene::open() else { return };
     let (_router, _host, mut node) =

@@ -89,8 +89,9 @@ impl Client {
         self.proceed(now);
     }
 
-    /// Looks at once whether the gateway is there, and still knows us.
+    /// Looks at once whether the gateway is there, and asks for all mappings again: it may be another one at the same address.
     pub(crate) fn check(&mut self, now: Instant) {
+        self.leases.renew_all(now);
         match &mut self.state {
             State::Absent { find_at } => *find_at = now,
             State::Idle(ready) => ready.check_at = now,

@@ -220,3 +220,15 @@ fn client_without_mappings_is_closed_at_once() {
     scene.client.close(scene.now);
     assert!(scene.client.is_done());
 }
+
+#[test]
+fn refresh_asks_for_each_mapping_again_though_the_epoch_keeps_pace() {
+    let mut scene = Scene::mapped();
+    scene.client.check(scene.now);
+    scene.drain();
+    scene.address(1_000, [22, 0, 0, 1]);
+    let asked = scene.asked();
+    let is_map = |request: &nat_pmp::Request| matches!(request, nat_pmp::Request::Map { .. });
+    assert!(asked.iter().any(is_map), "{asked:?}");
+    assert!(!scene.lost());
+}
