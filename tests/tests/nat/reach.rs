@@ -4,9 +4,10 @@ use std::{
     io::{BufRead, BufReader, Lines, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use crust_core::rt;
 use crust_tests::netlab::{Host, IgdConfig, Lab, Link, MINIUPNPD, Nat, Router, RouterBuilder};
 
 /// A node in a process of its own, asked by words. Dropping it kills it.
@@ -46,7 +47,7 @@ impl Node {
 
     /// Asks until the answer is right, and gives the last one.
     fn ask_until(&mut self, word: &str, is_right: impl Fn(&str) -> bool) -> String {
-        let since = Instant::now();
+        let since = rt::now();
         loop {
             let answer = self.ask(word);
             if is_right(&answer) || since.elapsed() > PATIENCE {
