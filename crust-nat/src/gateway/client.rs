@@ -33,6 +33,8 @@ pub(crate) struct Client<D> {
     retry: Retry,
     /// Whether it was told that the gateway is silent, which it is no more once it answers.
     is_told_silent: bool,
+    /// All that is known is to be asked again.
+    is_stale: bool,
     is_closing: bool,
     outputs: VecDeque<Output>,
 }
@@ -72,6 +74,7 @@ impl<D: Dialect> Client<D> {
             presence: Presence::default(),
             retry: Retry::default(),
             is_told_silent: false,
+            is_stale: false,
             is_closing: false,
             outputs: VecDeque::new(),
         };
@@ -119,11 +122,8 @@ impl<D: Dialect> Client<D> {
 
     /// Looks at once whether the gateway is there, and asks for all mappings again: it may be another one at the same address.
     pub(crate) fn check(&mut self, now: Instant) {
-        self.leases.renew_all(now);
-        if let Exchange::Idle { probe_at } = &mut self.exchange {
-            *probe_at = now;
-            self.proceed(now);
-        }
+        self.is_stale = true;
+        self.proceed(now);
     }
 
     /// Takes a datagram. What is no answer of the gateway to what was asked changes nothing.
@@ -207,7 +207,11 @@ impl<D: Dialect> Client<D> {
         let Exchange::Idle { probe_at } = self.exchange else {
             return;
         };
-        if now >= probe_at && !self.is_closing {
+        if (now >= probe_at || self.is_stale) && !self.is_closing {
+            // In this order, for the address may be another.
+            if std::mem::take(&mut self.is_stale) {
+                self.leases.renew_all(now);
+            }
             self.ask(now, Ask::Probe, 0);
             return;
         }

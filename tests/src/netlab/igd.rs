@@ -122,9 +122,17 @@ impl Igd {
         let config = format!("{folder}/miniupnpd.conf");
         fs::write(&config, self.config.text(&self.lan, folder)).expect("a file can be written");
         let log = fs::File::create(format!("{folder}/log")).expect("a file can be made");
-        let mut command = Command::new("sh");
+        let mut command = Command::new("unshare");
         command
-            .args(["-c", TIED, "miniupnpd", &config, &format!("{folder}/pid")])
+            .args([
+                "--mount",
+                "sh",
+                "-c",
+                TIED,
+                "miniupnpd",
+                &config,
+                &format!("{folder}/pid"),
+            ])
             .stdin(Stdio::piped())
             .stderr(log.try_clone().expect("a file can be shared"))
             .stdout(log);
@@ -176,8 +184,10 @@ impl Drop for Igd {
 
 /// Runs miniupnpd until the input ends: when that is closed, or with this process however it ends, so that no server is left
 /// behind. Signals of the terminal are for this process.
-const TIED: &str =
-    r#"trap '' INT TERM; miniupnpd -d -f "$1" -P "$2" & read -r _; kill -KILL $!; wait"#;
+///
+/// Where there is no system log it writes each line to the console as well, which takes a millisecond, a hundred times for a
+/// request: so it has a console of its own, that takes everything.
+const TIED: &str = r#"mount --bind /dev/null /dev/console; trap '' INT TERM; miniupnpd -d -f "$1" -P "$2" & read -r _; kill -KILL $!; wait"#;
 const DAY_S: u32 = 86_400;
 const HTTP_PORT: u16 = 5_000;
 /// UPnP Device Architecture 2.0 §1.

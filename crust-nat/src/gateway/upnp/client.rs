@@ -15,7 +15,7 @@ use std::{
 pub(crate) use self::output::{Call, Output};
 use self::{
     attempt::{Attempt, Next},
-    check::{greeting, is_forgotten, read_address},
+    check::{greeting, read_address},
     state::{Ready, State, Step},
     ways::Ways,
 };
@@ -43,6 +43,8 @@ pub(crate) struct Client {
     external_ip: Option<IpAddr>,
     state: State,
     retry: Retry,
+    /// All that is known is to be asked again.
+    is_stale: bool,
     is_closing: bool,
     outputs: VecDeque<Output>,
 }
@@ -61,6 +63,7 @@ impl Client {
             external_ip: None,
             state: State::Absent { find_at: now },
             retry: Retry::default(),
+            is_stale: false,
             is_closing: false,
             outputs: VecDeque::new(),
         };
@@ -91,11 +94,9 @@ impl Client {
 
     /// Looks at once whether the gateway is there, and asks for all mappings again: it may be another one at the same address.
     pub(crate) fn check(&mut self, now: Instant) {
-        self.leases.renew_all(now);
-        match &mut self.state {
-            State::Absent { find_at } => *find_at = now,
-            State::Idle(ready) => ready.check_at = now,
-            State::Calling { .. } | State::Finding | State::Greeting { .. } => {}
+        self.is_stale = true;
+        if let State::Absent { find_at } = &mut self.state {
+            *find_at = now;
         }
         self.proceed(now);
     }
@@ -192,7 +193,12 @@ impl Client {
     }
 
     fn on_idle(&mut self, now: Instant, mut ready: Ready) {
-        if let Some(job) = self.leases.next(now) {
+        // In this order, for the address may be another.
+        if std::mem::take(&mut self.is_stale) && !self.is_closing {
+            self.leases.renew_all(now);
+            ready.unchecked.clear();
+            ready.check_at = now;
+        } else if let Some(job) = self.leases.next(now) {
             return self.start(ready, &job);
         }
         while let Some(port) = ready.unchecked.pop_front() {
@@ -293,28 +299,6 @@ impl Client {
                 self.leases.on_deleted(port);
             }
             Step::Make(attempt) => self.on_made(now, attempt, answer),
-        }
-    }
-
-    fn on_checked_address(&mut self, now: Instant, answer: Result<Arguments, MappingFailure>) {
-        let State::Idle(ready) = &self.state else {
-            return;
-        };
-        let service = ready.service.clone();
-        match answer.and_then(|arguments| read_address(self.ways.local, &service, &arguments)) {
-            Ok(ip) => self.on_address(now, service.version, ip),
-            Err(failure) => self.fail(now, failure, RetryKind::Refused),
-        }
-    }
-
-    fn on_checked_port(
-        &mut self,
-        now: Instant,
-        port: InternalPort,
-        answer: Result<Arguments, MappingFailure>,
-    ) {
-        if is_forgotten(self.ways.local, answer) && self.leases.forget(now, port) {
-            self.emit(Event::Lost { port });
         }
     }
 

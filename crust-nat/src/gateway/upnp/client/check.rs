@@ -1,9 +1,13 @@
 //! Whether a gateway is of use, and still has what it mapped.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Instant};
 
+use super::{Client, State};
 use crate::gateway::{
+    event::Event,
     failure::MappingFailure,
+    port::InternalPort,
+    retry::RetryKind,
     upnp::{
         action::{Action, Arguments},
         error_code::ErrorCode,
@@ -40,7 +44,7 @@ pub(crate) fn read_address(
 }
 
 /// Whether a mapping of `local` is gone, or another host's. Not every gateway knows how to tell.
-pub(crate) fn is_forgotten(local: IpAddr, answer: Result<Arguments, MappingFailure>) -> bool {
+fn is_forgotten(local: IpAddr, answer: Result<Arguments, MappingFailure>) -> bool {
     match answer {
         Ok(arguments) => {
             let client: Result<IpAddr, _> = arguments.take("NewInternalClient");
@@ -48,6 +52,34 @@ pub(crate) fn is_forgotten(local: IpAddr, answer: Result<Arguments, MappingFailu
         }
         Err(MappingFailure::Upnp { code }) => code == ErrorCode::NO_SUCH_MAPPING,
         Err(_) => false,
+    }
+}
+
+impl Client {
+    pub(super) fn on_checked_address(
+        &mut self,
+        now: Instant,
+        answer: Result<Arguments, MappingFailure>,
+    ) {
+        let State::Idle(ready) = &self.state else {
+            return;
+        };
+        let service = ready.service.clone();
+        match answer.and_then(|arguments| read_address(self.ways.local, &service, &arguments)) {
+            Ok(ip) => self.on_address(now, service.version, ip),
+            Err(failure) => self.fail(now, failure, RetryKind::Refused),
+        }
+    }
+
+    pub(super) fn on_checked_port(
+        &mut self,
+        now: Instant,
+        port: InternalPort,
+        answer: Result<Arguments, MappingFailure>,
+    ) {
+        if is_forgotten(self.ways.local, answer) && self.leases.forget(now, port) {
+            self.emit(Event::Lost { port });
+        }
     }
 }
 
