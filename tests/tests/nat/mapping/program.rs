@@ -79,6 +79,13 @@ impl Program {
         self.last.clone()
     }
 
+    /// The report after the last.
+    #[track_caller]
+    pub(crate) fn next_report(&mut self, limit: Duration) -> Report {
+        self.last = self.reports.recv_timeout(limit).unwrap();
+        self.last.clone()
+    }
+
     /// The first report with so many mappings, all by `protocol`.
     #[track_caller]
     pub(crate) fn wait_mapped(&mut self, count: usize, protocol: &str) -> Report {
@@ -169,12 +176,6 @@ impl Report {
     pub(crate) fn expiries(&self) -> Vec<Duration> {
         let expiry = |it: &Value| it["expires_at_ms"].as_u64().map(Duration::from_millis);
         self.mappings().filter_map(expiry).collect()
-    }
-
-    /// Whether both ports are mapped, by leases of this length that were granted after `at`.
-    pub(crate) fn is_granted_since(&self, at: Duration, lease: Duration) -> bool {
-        let expiries = self.expiries();
-        expiries.len() == 2 && expiries.iter().all(|expiry| *expiry > at + lease)
     }
 
     /// What is known of a protocol.

@@ -27,13 +27,26 @@ impl Stranger {
     pub(crate) fn who(&self, report: &Report) -> Vec<String> {
         let externals = report.externals();
         let names = externals.iter().map(|(port, addr)| {
-            let name = match port.starts_with("TCP") {
-                true => self.tcp(*addr),
-                false => self.udp(*addr),
-            };
+            let name = self.ask(port, *addr);
             name.unwrap_or_else(|error| panic!("{port} at {addr}: {error}"))
         });
         names.collect()
+    }
+
+    /// Whether these answer at the ports that a report has.
+    pub(crate) fn is_told(&self, report: &Report, names: &[String]) -> bool {
+        let externals = report.externals();
+        let mut pairs = externals.iter().zip(names);
+        externals.len() == names.len()
+            && pairs
+                .all(|((port, addr), name)| self.ask(port, *addr).is_ok_and(|told| told == *name))
+    }
+
+    fn ask(&self, port: &str, addr: SocketAddr) -> io::Result<String> {
+        match port.starts_with("TCP") {
+            true => self.tcp(addr),
+            false => self.udp(addr),
+        }
     }
 
     pub(crate) fn tcp(&self, addr: SocketAddr) -> io::Result<String> {
