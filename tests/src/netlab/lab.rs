@@ -22,7 +22,7 @@ use super::{
     router_builder::RouterBuilder,
     uplink::Uplink,
 };
-use crate::namespace::{Tool, skip};
+use crate::namespace::{Tool, is_unwanted, skip};
 
 /// An internet of its own. Labs do not know of each other: several may have the same addresses at the same time.
 ///
@@ -51,8 +51,7 @@ impl Lab {
     ///
     /// As [`Lab::open`].
     pub fn open_with(tools: &[Tool<'_>]) -> Option<Self> {
-        if env::var_os("NETLAB_SKIP").is_some() {
-            eprintln!("skipped: NETLAB_SKIP is set");
+        if is_unwanted() {
             return None;
         }
         if let Some(missing) = missing(tools) {
