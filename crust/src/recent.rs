@@ -49,6 +49,11 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         });
     }
 
+    #[cfg(feature = "nat")]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }

@@ -3,7 +3,7 @@
 use crust_core::Addr;
 
 #[cfg(feature = "nat")]
-use crate::node::reach::Reachability;
+use crate::node::reach::{Reachability, asker::Origin};
 use crate::node::{
     endpoints::{self, Endpoint},
     inner::Inner,
@@ -15,20 +15,34 @@ impl Inner {
         let endpoints = endpoints::endpoints(&self.listening);
         #[cfg(feature = "nat")]
         let endpoints = endpoints.into_iter().map(|mut endpoint| {
-            let local = &endpoint.local;
-            let elsewhere = || {
-                self.outside
-                    .mapped(local)
-                    .or_else(|| self.outside.seen(local))
-            };
-            endpoint.external = endpoint.external.or_else(elsewhere);
-            let external = endpoint.external.as_ref();
-            endpoint.reachability = external
-                .map(|external| self.reaching.reachability_at(external))
-                .unwrap_or_default();
+            // The one by which it is reached best; among equals the first.
+            let mut externals: Vec<_> = self.externals(&endpoint).into_iter().collect();
+            let reachability = |(addr, _): &(Addr, Origin)| self.reaching.reachability_at(addr);
+            externals.sort_by_key(|external| std::cmp::Reverse(reachability(external)));
+            if let Some(best) = externals.into_iter().next() {
+                endpoint.reachability = reachability(&best);
+                endpoint.external = Some(best.0);
+            }
             endpoint
         });
         endpoints.into_iter().collect()
+    }
+
+    /// The addresses at which the world may find an endpoint, and whence they are known.
+    #[cfg(feature = "nat")]
+    pub(crate) fn externals(
+        &self,
+        endpoint: &Endpoint,
+    ) -> impl IntoIterator<Item = (Addr, Origin)> {
+        let own = endpoint.external.clone().map(|addr| (addr, Origin::Own));
+        let elsewhere = own.is_none();
+        let local = || Some(&endpoint.local).filter(|_| elsewhere);
+        let mapped = local().and_then(|local| self.outside.mapped(local));
+        let seen = local().and_then(|local| self.outside.seen(local));
+        let seen = seen.filter(|seen| mapped.as_ref() != Some(seen));
+        let mapped = mapped.map(|addr| (addr, Origin::Mapped));
+        let seen = seen.map(|addr| (addr, Origin::Seen));
+        own.into_iter().chain(mapped).chain(seen)
     }
 
     /// Where others may dial this node, those addresses first that the whole world can. An external address that is not an

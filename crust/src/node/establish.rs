@@ -207,7 +207,11 @@ async fn meet(
         Some(Ok(Frame::Control { channel, data }))
             if channel == Channel::Reach as u8
                 && opening.role == Role::Listener
-                && inner.reaching.on_here(&keyring.peer, data) =>
+                && inner.reaching.on_here(
+                    &keyring.peer,
+                    keyring.connection.remote_addr(),
+                    data,
+                ) =>
         {
             return Err(EstablishError::DialedBack);
         }

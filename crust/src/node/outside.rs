@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     num::NonZeroU16,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -23,7 +23,11 @@ use futures::{
 };
 
 use crate::{
-    node::{gate::prefix, inner::Inner, tasks::Running},
+    node::{
+        gate::prefix,
+        inner::{Inner, ip_of},
+        tasks::Running,
+    },
     recent::Recent,
     sync::lock,
 };
@@ -55,6 +59,10 @@ pub(crate) struct Outside {
     /// What speaks STUN on the node's UDP ports.
     stun: Vec<Stun>,
     servers: Vec<SocketAddr>,
+    /// Whether peers may be asked by STUN, which everybody on the way can read.
+    asks_peers: bool,
+    /// Whom it has sent to.
+    asked: Mutex<Recent<IpAddr, ()>>,
     /// Whether it is to measure for how long mappings live.
     is_measuring: bool,
     /// For how long they do at least.
@@ -63,12 +71,12 @@ pub(crate) struct Outside {
 
 impl Outside {
     /// Begins to ask the gateways for the ports of `listening`, where it is to; returns at once. `nonce_key`: a secret of
-    /// this node, the same in each run.
+    /// this node, the same in each run. `is_secret`: nobody without the network's key is to get a byte.
     pub(crate) fn start(
         nat: Option<Nat>,
         listening: &[Addr],
         stun: Vec<Stun>,
-        nonce_key: [u8; 32],
+        (nonce_key, is_secret): ([u8; 32], bool),
     ) -> Self {
         let ports: Vec<_> = listening.iter().filter_map(internal_port).collect();
         let is_mapping = nat.as_ref().is_some_and(|nat| nat.map_ports) && !ports.is_empty();
@@ -86,6 +94,8 @@ impl Outside {
             external: Mutex::default(),
             mapper: Mutex::new(mapper),
             stun,
+            asks_peers: !is_secret,
+            asked: Mutex::new(Recent::new(MAX_ASKED)),
             is_measuring: nat.is_some(),
             servers: nat.map(|nat| nat.servers).unwrap_or_default(),
             lifetime: Mutex::default(),
@@ -154,6 +164,17 @@ impl Outside {
         }
     }
 
+    /// Two peers that agree are enough; others are left as strangers, to dial back. Where two did not do, more are asked.
+    fn peers_to_ask(&self) -> usize {
+        let is_known = lock(&self.external).iter().next().is_some();
+        let has_tried = lock(&self.asked).len() >= FEW_PEERS;
+        if has_tried && !is_known {
+            MANY_PEERS
+        } else {
+            FEW_PEERS
+        }
+    }
+
     /// How often something is to be sent over a mapping: a quarter before it would be forgotten, so that one packet may be lost.
     fn keepalive(&self) -> Duration {
         let lifetime = *lock(&self.lifetime);
@@ -177,8 +198,14 @@ impl Outside {
         }
     }
 
+    /// Whether something was sent to this address by STUN, as far as that is remembered.
+    pub(crate) fn has_asked(&self, ip: IpAddr) -> bool {
+        lock(&self.asked).get(&ip.to_canonical()).is_some()
+    }
+
     /// Asks `server` how it sees the UDP ports.
     async fn ask(&self, server: SocketAddr) {
+        lock(&self.asked).insert(server.ip().to_canonical(), ());
         let asked = self.stun.iter().map(|stun| async move {
             let request = Request::new(server).with_retransmission(Retransmission::QUICK);
             let binding = stun.request(request).await;
@@ -264,21 +291,29 @@ async fn measure_lifetime(inner: &Inner) {
 }
 
 /// Whom to ask: the servers that were named, and the UDP ports of a few peers, each in another network.
+///
+/// A peer is asked where it is seen, and nowhere else: what it says of itself could have this node send to others, or one speak
+/// with many voices.
 fn servers(inner: &Inner) -> Vec<SocketAddr> {
-    if inner.outside.stun.is_empty() {
+    let outside = &inner.outside;
+    if outside.stun.is_empty() {
         return Vec::new();
     }
-    let sessions = inner.registry.sessions();
-    let looked_at = sessions.iter().take(PEERS_LOOKED_AT);
-    let addrs = looked_at.flat_map(|session| inner.addrs(&session.peer));
-    let of_world =
-        addrs.filter(|addr| addr.scheme() == "utp" && Reach::of(addr) == Reach::Everywhere);
+    let mut servers = outside.servers.clone();
+    if !outside.asks_peers {
+        return servers;
+    }
     let mut networks = BTreeSet::new();
-    let peers = of_world
-        .filter_map(|addr| addr.socket_addr())
-        .filter(|addr| networks.insert(prefix(addr.ip())))
-        .take(PEERS_ASKED);
-    inner.outside.servers.iter().copied().chain(peers).collect()
+    let sessions = inner.registry.sessions();
+    let peers = sessions.iter().take(PEERS_LOOKED_AT).filter_map(|session| {
+        let ip = ip_of(&session.remote).filter(|ip| Reach::of_ip(*ip) == Reach::Everywhere)?;
+        let mut addrs = inner.addrs(&session.peer).into_iter();
+        let addr = addrs.find(|addr| addr.scheme() == "utp" && ip_of(addr) == Some(ip))?;
+        let is_new = networks.insert(prefix(ip));
+        addr.socket_addr().filter(|_| is_new)
+    });
+    servers.extend(peers.take(outside.peers_to_ask()));
+    servers
 }
 
 fn observation(local: &Addr, remote: &Addr, seen: &Addr, is_bound: bool) -> Option<Observation> {
@@ -322,8 +357,10 @@ const LIVES_AT_MOST: Duration = Duration::from_secs(300);
 const MEASURE_AGAIN: Duration = Duration::from_secs(10);
 /// How soon somebody new is asked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Two that agree are enough, and one may be silent and one may lie.
-const PEERS_ASKED: usize = 4;
+/// Two that agree are enough.
+const FEW_PEERS: usize = 2;
+/// One may be silent and one may lie.
+const MANY_PEERS: usize = 4;
 /// Of a node with many sessions the first ones are looked at; some of them are in the world.
 const PEERS_LOOKED_AT: usize = 32;
 /// Whom it is remembered of that they were asked: more than are asked in the time after which they are again.
@@ -334,7 +371,7 @@ mod tests {
     use super::*;
 
     fn outside() -> Outside {
-        Outside::start(None, &[], Vec::new(), [0; 32])
+        Outside::start(None, &[], Vec::new(), ([0; 32], false))
     }
 
     fn addr(text: &str) -> Addr {

@@ -2,8 +2,8 @@
 //!
 //! Each address at which the node may be reached is asked about on its own. A helper dials only the address at which it sees
 //! the asker, once for each request, and from a port that the asker never wrote to: what arrives went through whatever filters
-//! in between. A filter that goes by IP address alone (RFC 4787 §5) lets it in all the same, for the asker speaks
-//! with that address; it is taken for none.
+//! are in between. A NAT's filter may go by IP address alone (RFC 4787 §5); so about what a NAT shows of the UDP port those are
+//! asked whose address nothing was sent to over UDP.
 
 pub(crate) mod asker;
 mod helper;
@@ -17,7 +17,8 @@ use std::{
 
 use bytes::Bytes;
 use crust_core::{
-    Addr, ControlChannel, ControlEvent, ControlEvents, DialOpts, PeerId, Reach, Role, rt,
+    Addr, ControlChannel, ControlEvent, ControlEvents, DialOpts, PeerId, Reach, Role,
+    TransportError, rt,
 };
 use futures::{
     AsyncWriteExt, StreamExt,
@@ -35,6 +36,8 @@ use crate::{
     event::Event,
     node::{
         control_line::ControlLine,
+        endpoints::endpoints,
+        gate::prefix,
         inner::{Inner, ip_of},
         keyring::{Opening, lost, shake_hands},
         tasks::Running,
@@ -53,9 +56,9 @@ pub enum Reachability {
     /// Nobody has tried yet, or nobody could.
     #[default]
     Unknown,
-    /// Nobody who dialed it came through, and each peer sees another address.
+    /// The gateway gave a port, and nobody who dialed it came through.
     Unreachable,
-    /// Nobody who dialed it came through, but all peers see one address: a hole can be punched.
+    /// Nobody is known to come through who dials it, but all peers see one address: a hole can be punched.
     Punchable,
     /// Peers come through by a port that the gateway gave.
     Mapped,
@@ -109,12 +112,17 @@ impl Reaching {
         lock(&self.asker).forget();
     }
 
-    /// The first word on a connection of `peer`, where it is that of a dial-back. Returns whether it was asked for.
-    pub(crate) fn on_here(&self, peer: &PeerId, message: &[u8]) -> bool {
+    /// The first word on a connection from `remote`, where it is that of a dial-back. Returns whether it was one, asked for or
+    /// not: one that comes late is no offence.
+    pub(crate) fn on_here(&self, peer: &PeerId, remote: &Addr, message: &[u8]) -> bool {
         let Ok(ReachMessage::Here { nonce }) = ReachMessage::decode(message) else {
             return false;
         };
-        lock(&self.asker).handle_here(rt::now(), peer, nonce)
+        let is_v4 = ip_of(remote).is_some_and(|ip| ip.is_ipv4());
+        let way = (remote.scheme(), is_v4);
+        let is_proof = lock(&self.asker).handle_here(rt::now(), peer, nonce, way);
+        tracing::debug!(%peer, %remote, is_proof, "dialed back");
+        true
     }
 }
 
@@ -155,6 +163,10 @@ fn on_message(inner: &Arc<Inner>, line: &ControlLine, peer: PeerId, message: &[u
 
 /// Asks somebody about the next address that is not known.
 fn ask(inner: &Arc<Inner>, line: &ControlLine) {
+    if !inner.is_open() {
+        // A node with no room drops dial-backs too; that says nothing of its addresses.
+        return;
+    }
     let now = rt::now();
     // Before the lock: endpoints tell how far they can be reached.
     let candidates = candidates(inner);
@@ -194,19 +206,11 @@ fn tell(inner: &Inner) {
 
 /// The addresses at which the world may find this node.
 fn candidates(inner: &Inner) -> BTreeMap<Addr, Origin> {
-    let endpoints = inner.endpoints().into_iter();
-    let candidate = |endpoint: crate::Endpoint| {
-        let external = endpoint.external?;
-        let origin = if external == endpoint.local {
-            Origin::Own
-        } else if inner.outside.mapped(&endpoint.local).as_ref() == Some(&external) {
-            Origin::Mapped
-        } else {
-            Origin::Seen
-        };
-        Some((external, origin))
-    };
-    endpoints.filter_map(candidate).collect()
+    let endpoints = endpoints(&inner.listening);
+    let all = endpoints
+        .iter()
+        .flat_map(|endpoint| inner.externals(endpoint));
+    all.collect()
 }
 
 /// Peers that see this node from the world's side.
@@ -214,9 +218,11 @@ fn helpers(inner: &Inner) -> Vec<asker::Helper> {
     let sessions = inner.registry.sessions();
     let helper = |session: &Arc<crate::session::shared::Shared>| {
         let ip = ip_of(&session.remote)?;
-        (Reach::of_ip(ip) == Reach::Everywhere).then_some(asker::Helper {
+        let is_stranger = session.remote.scheme() != "utp" && !inner.outside.has_asked(ip);
+        (Reach::of_ip(ip) == Reach::Everywhere).then(|| asker::Helper {
             peer: session.peer,
-            is_v4: ip.is_ipv4(),
+            network: prefix(ip),
+            is_stranger_to_udp: is_stranger,
         })
     };
     sessions.iter().filter_map(helper).collect()
@@ -265,7 +271,16 @@ async fn dial_back(inner: &Inner, peer: PeerId, nonce: u64, addr: &Addr) -> Dial
         Some(Ok(())) => DialBack::Made,
         Some(Err(error)) => {
             tracing::debug!(%peer, %addr, error = %chain(&error), "dial-back failed");
-            DialBack::Failed
+            match error {
+                // What is amiss here says nothing of the asker.
+                AttemptError::Transport(
+                    TransportError::InUse { .. }
+                    | TransportError::Invalid { .. }
+                    | TransportError::Unreachable { .. }
+                    | TransportError::Unsupported { .. },
+                ) => DialBack::Refused,
+                _ => DialBack::Failed,
+            }
         }
         None => DialBack::Failed,
     }

@@ -52,7 +52,9 @@ impl NodeBuilder {
         let stun = Vec::new();
         let identity = Arc::new(self.identity.get().await?);
         #[cfg(feature = "nat")]
-        let outside = Outside::start(self.nat, &listening, stun, nonce_key(&identity));
+        let secrets = (nonce_key(&identity), self.is_secret);
+        #[cfg(feature = "nat")]
+        let outside = Outside::start(self.nat, &listening, stun, secrets);
         #[cfg(feature = "gossip")]
         let gossip = self.wanted.gossip;
         #[cfg_attr(

@@ -28,10 +28,7 @@ impl Ways {
     ) -> Self {
         let mut own = Vec::new();
         if !asked {
-            for endpoint in inner.endpoints() {
-                own.extend(endpoint.external);
-                own.push(endpoint.local);
-            }
+            own.extend(inner.addrs_to_tell());
             own.extend(inner.listening.iter().cloned());
         }
         let mut ways = Self {

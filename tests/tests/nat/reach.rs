@@ -98,6 +98,18 @@ fn full_cone_is_public_over_utp() {
 }
 
 #[test]
+fn address_restricted_is_no_more_than_punchable_over_utp() {
+    let Some(scene) = Scene::open() else { return };
+    let router = scene.lab.router("22.0.0.1");
+    let router = router.with_nat(Nat::ADDRESS_RESTRICTED);
+    let (_router, _host, mut node) = Scene::behind(router);
+    assert_reached(&mut node, "utp", "punchable");
+    // A stranger has dialed in vain once the helper says so; a second one there is not.
+    let words = node.ask_until("reachability", |all| all.contains("utp=public"));
+    assert!(!words.contains("utp=public"), "{words}");
+}
+
+#[test]
 fn port_restricted_is_punchable_over_utp() {
     let Some(scene) = Scene::open() else { return };
     let (_router, _host, mut node) =

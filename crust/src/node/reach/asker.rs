@@ -1,22 +1,25 @@
 //! Whom to ask for a dial-back, where to, and what the outcomes mean. No clock, no socket.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
 use crust_core::{Addr, PeerId};
+use ipnet::IpNet;
 
 use super::Reachability;
 use crate::wire::reach::DialBack;
 
 /// The addresses at which this node may be reached, and what is known of each.
 ///
-/// A dial-back that arrives proves an address; two peers whose dial-backs failed disprove it, for one of them may be at
-/// fault. Whoever refuses or does not answer tells nothing, and others are asked.
+/// A dial-back that arrives proves an address; dial-backs from two networks that failed disprove it, for one of them may be at
+/// fault, or lie. Whoever refuses or does not answer tells nothing, and others are asked.
 #[derive(Debug)]
 pub(crate) struct Asker {
     candidates: BTreeMap<Addr, Candidate>,
+    /// Whom was asked a moment ago: nobody helps twice in that time.
+    recent: Vec<(PeerId, Instant)>,
     nonces: u64,
 }
 
@@ -43,8 +46,10 @@ pub(crate) struct Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Helper {
     pub(crate) peer: PeerId,
-    /// Whether it sees this node over IPv4: it dials what it sees.
-    pub(crate) is_v4: bool,
+    /// Its network (/24, /48): two of one network are one, who may lie.
+    pub(crate) network: IpNet,
+    /// Whether nothing was sent to its address over UDP: a filter that goes by address does not let it in for that.
+    pub(crate) is_stranger_to_udp: bool,
 }
 
 #[derive(Debug)]
@@ -54,11 +59,12 @@ struct Candidate {
     is_reached: Option<bool>,
     /// When it is to be asked about.
     due_at: Instant,
-    pending: Option<(Ask, Instant)>,
+    /// What was asked, of whose network, and until when an answer is waited for.
+    pending: Option<(Ask, IpNet, Instant)>,
     /// Those who were asked since it was due.
     asked: Vec<PeerId>,
-    /// Dials in vain since one came through.
-    failures: usize,
+    /// The networks from which it was dialed in vain since a dial came through.
+    failed_from: BTreeSet<IpNet>,
 }
 
 impl Asker {
@@ -66,6 +72,7 @@ impl Asker {
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
             candidates: BTreeMap::new(),
+            recent: Vec::new(),
             nonces: seed,
         }
     }
@@ -81,7 +88,7 @@ impl Asker {
                 due_at: now,
                 pending: None,
                 asked: Vec::new(),
-                failures: 0,
+                failed_from: BTreeSet::new(),
             });
         }
     }
@@ -95,31 +102,34 @@ impl Asker {
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.candidates.values().any(|candidate| {
             let pending = candidate.pending.as_ref();
-            now >= candidate.due_at && pending.is_none_or(|(_, until)| now >= *until)
+            now >= candidate.due_at && pending.is_none_or(|(.., until)| now >= *until)
         })
     }
 
     /// What to ask next of one of `helpers`. One dial-back is asked for at a time: more could look like a flood.
     pub(crate) fn poll_ask(&mut self, now: Instant, helpers: &[Helper]) -> Option<Ask> {
         for candidate in self.candidates.values_mut() {
-            candidate.pending.take_if(|(_, until)| now >= *until);
+            candidate.pending.take_if(|(.., until)| now >= *until);
         }
         let mut all = self.candidates.values();
         if all.any(|candidate| candidate.pending.is_some()) {
             return None;
         }
+        self.recent
+            .retain(|(_, at)| now.saturating_duration_since(*at) < HELPER_AGAIN);
         let nonce = self.nonces;
         for (addr, candidate) in &mut self.candidates {
-            let Some(helper) = candidate.next_helper(now, addr, helpers) else {
+            let Some(helper) = candidate.next_helper(now, addr, helpers, &self.recent) else {
                 continue;
             };
+            self.recent.push((helper.peer, now));
             let ask = Ask {
-                helper,
+                helper: helper.peer,
                 nonce,
                 addr: addr.clone(),
             };
-            candidate.asked.push(helper);
-            candidate.pending = Some((ask.clone(), now + ANSWER_WITHIN));
+            candidate.asked.push(helper.peer);
+            candidate.pending = Some((ask.clone(), helper.network, now + ANSWER_WITHIN));
             // Two helpers never have one nonce, and each sees its own alone.
             self.nonces = nonce.wrapping_add(0x9e37_79b9_7f4a_7c15);
             return Some(ask);
@@ -146,9 +156,23 @@ impl Asker {
         }
     }
 
-    /// The dial-back of `helper` arrived. Returns whether it was asked for.
-    pub(crate) fn handle_here(&mut self, now: Instant, helper: &PeerId, nonce: u64) -> bool {
-        let candidate = self.asked_for(helper, nonce);
+    /// The dial-back of `helper` arrived, over a transport of `scheme` and this version of IP. Returns whether it was asked
+    /// for.
+    pub(crate) fn handle_here(
+        &mut self,
+        now: Instant,
+        helper: &PeerId,
+        nonce: u64,
+        (scheme, is_v4): (&str, bool),
+    ) -> bool {
+        let is_way = |candidate: &&mut Candidate| {
+            let addr = candidate.pending.as_ref().map(|(ask, ..)| &ask.addr);
+            addr.is_some_and(|addr| {
+                let is_of_version = addr.socket_addr().is_some_and(|it| it.is_ipv4() == is_v4);
+                addr.scheme() == scheme && is_of_version
+            })
+        };
+        let candidate = self.asked_for(helper, nonce).filter(is_way);
         let was_asked_for = candidate.is_some();
         candidate
             .into_iter()
@@ -173,27 +197,43 @@ impl Asker {
     fn asked_for(&mut self, helper: &PeerId, nonce: u64) -> Option<&mut Candidate> {
         let is_meant = |candidate: &&mut Candidate| {
             let pending = candidate.pending.as_ref();
-            pending.is_some_and(|(ask, _)| ask.nonce == nonce && ask.helper == *helper)
+            pending.is_some_and(|(ask, ..)| ask.nonce == nonce && ask.helper == *helper)
         };
         self.candidates.values_mut().find(is_meant)
     }
 }
 
 impl Candidate {
-    fn next_helper(&mut self, now: Instant, addr: &Addr, helpers: &[Helper]) -> Option<PeerId> {
+    fn next_helper<'a>(
+        &mut self,
+        now: Instant,
+        addr: &Addr,
+        helpers: &'a [Helper],
+        recent: &[(PeerId, Instant)],
+    ) -> Option<&'a Helper> {
         if now < self.due_at {
             return None;
         }
         let is_v4 = addr.socket_addr()?.is_ipv4();
-        let mut fitting = helpers.iter().filter(|helper| helper.is_v4 == is_v4);
+        // What a NAT shows of this node's UDP port is open to whom that has sent to, perhaps, and to nobody else.
+        let is_strict = addr.scheme() == "utp" && self.origin == Origin::Seen;
+        let fits = |helper: &&Helper| {
+            let is_of_version = matches!(helper.network, IpNet::V4(_)) == is_v4;
+            is_of_version && (!is_strict || helper.is_stranger_to_udp)
+        };
         let is_new = |helper: &&Helper| !self.asked.contains(&helper.peer);
-        let helper = fitting.find(is_new).map(|helper| helper.peer);
-        if helper.is_none() && !self.asked.is_empty() {
+        let mut new = helpers.iter().filter(fits).filter(is_new).peekable();
+        if new.peek().is_none() && !self.asked.is_empty() {
             // All were asked. In a small network the same ones are, after a while.
             self.asked.clear();
             self.due_at = now + ASK_AGAIN;
+            return None;
         }
-        helper
+        let is_rested = |helper: &&Helper| recent.iter().all(|(peer, _)| *peer != helper.peer);
+        // One in another network than those who dialed in vain tells more.
+        let mut new: Vec<_> = new.filter(is_rested).collect();
+        new.sort_by_key(|helper| self.failed_from.contains(&helper.network));
+        new.first().copied()
     }
 
     fn on_reached(&mut self, now: Instant) {
@@ -201,9 +241,10 @@ impl Candidate {
     }
 
     fn on_failed(&mut self, now: Instant) {
-        self.pending = None;
-        self.failures += 1;
-        if self.failures >= DISPROVE {
+        let pending = self.pending.take();
+        self.failed_from
+            .extend(pending.map(|(_, network, _)| network));
+        if self.failed_from.len() >= DISPROVE {
             self.settle(false, now + FAILED_LASTS);
         }
     }
@@ -213,29 +254,32 @@ impl Candidate {
         self.due_at = due_at;
         self.pending = None;
         self.asked.clear();
-        self.failures = 0;
+        self.failed_from.clear();
     }
 
     const fn reachability(&self) -> Reachability {
         match (self.is_reached, self.origin) {
-            (None, _) => Reachability::Unknown,
+            // Its address is the same for all, so a punched hole is where peers look for it.
+            (None | Some(false), Origin::Seen) => Reachability::Punchable,
+            (None, Origin::Mapped | Origin::Own) => Reachability::Unknown,
             (Some(true), Origin::Mapped) => Reachability::Mapped,
             (Some(true), Origin::Own | Origin::Seen) => Reachability::Public,
             (Some(false), Origin::Mapped) => Reachability::Unreachable,
-            // Its address is the same for all, so a punched hole is where peers look for it.
-            (Some(false), Origin::Own | Origin::Seen) => Reachability::Punchable,
+            (Some(false), Origin::Own) => Reachability::Punchable,
         }
     }
 }
 
 /// Addresses that are looked after: a node has a few.
 const MAX_CANDIDATES: usize = 32;
-/// Peers whose dial-backs have to fail.
+/// Networks from which dial-backs have to fail.
 const DISPROVE: usize = 2;
 /// More than a helper gives a dial.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// Until those are asked again who were asked before.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// A helper dials once in two seconds for one peer.
+const HELPER_AGAIN: Duration = Duration::from_millis(2_500);
 /// A lease may end, a rule may change.
 const REACHED_LASTS: Duration = Duration::from_secs(1_800);
 /// Sooner than that: somebody may be at work on the router.
@@ -248,9 +292,12 @@ mod tests {
     fn helper(number: u8) -> Helper {
         Helper {
             peer: PeerId::from_bytes([number; 32]),
-            is_v4: true,
+            network: format!("11.0.{number}.0/24").parse().unwrap(),
+            is_stranger_to_udp: true,
         }
     }
+
+    const TCP_V4: (&str, bool) = ("tcp", true);
 
     fn addr() -> Addr {
         "tcp://22.0.0.1:5483".parse().unwrap()
@@ -298,7 +345,11 @@ mod tests {
             let mut scene = Scene::new(origin);
             let ask = scene.ask(&[helper(1)]).unwrap();
             assert_eq!(ask.addr, addr());
-            assert!(scene.asker.handle_here(scene.now, &ask.helper, ask.nonce));
+            assert!(
+                scene
+                    .asker
+                    .handle_here(scene.now, &ask.helper, ask.nonce, TCP_V4)
+            );
             assert_eq!(scene.reachability(), expected);
             assert_eq!(scene.ask(&[helper(2)]), None);
         }
@@ -306,7 +357,7 @@ mod tests {
 
     #[test]
     fn two_in_vain_disprove_it_and_one_does_not() {
-        let mut scene = Scene::new(Origin::Seen);
+        let mut scene = Scene::new(Origin::Own);
         let helpers = [helper(1), helper(2)];
         let first = scene.ask(&helpers).unwrap();
         scene.answer(&first, DialBack::Failed);
@@ -318,15 +369,58 @@ mod tests {
     }
 
     #[test]
-    fn only_helper_is_asked_again_after_a_while() {
+    fn one_network_disproves_nothing_however_often_it_fails() {
         let mut scene = Scene::new(Origin::Mapped);
-        let ask = scene.ask(&[helper(1)]).unwrap();
-        scene.answer(&ask, DialBack::Failed);
+        for _ in 0..5 {
+            let ask = scene.ask(&[helper(1)]).unwrap();
+            scene.answer(&ask, DialBack::Failed);
+            scene.wait(HELPER_AGAIN);
+            assert_eq!(scene.ask(&[helper(1)]), None);
+            scene.wait(ASK_AGAIN);
+        }
+        assert_eq!(scene.reachability(), Reachability::Unknown);
+    }
+
+    #[test]
+    fn only_helper_is_asked_about_the_next_address_when_it_helps_again() {
+        let mut scene = Scene::new(Origin::Own);
+        let utp: Addr = "utp://22.0.0.1:5483".parse().unwrap();
+        let both = [(addr(), Origin::Own), (utp.clone(), Origin::Own)].into();
+        scene.asker.handle_candidates(scene.now, both);
+        let first = scene.ask(&[helper(1)]).unwrap();
+        scene
+            .asker
+            .handle_here(scene.now, &first.helper, first.nonce, TCP_V4);
         assert_eq!(scene.ask(&[helper(1)]), None);
-        scene.wait(ASK_AGAIN);
+        scene.wait(HELPER_AGAIN);
+        assert_eq!(scene.ask(&[helper(1)]).unwrap().addr, utp);
+    }
+
+    #[test]
+    fn dial_back_that_came_another_way_proves_nothing() {
+        let mut scene = Scene::new(Origin::Own);
         let ask = scene.ask(&[helper(1)]).unwrap();
-        scene.answer(&ask, DialBack::Failed);
-        assert_eq!(scene.reachability(), Reachability::Unreachable);
+        for way in [("utp", true), ("tcp", false)] {
+            let is_proof = scene
+                .asker
+                .handle_here(scene.now, &ask.helper, ask.nonce, way);
+            assert!(!is_proof, "{way:?}");
+        }
+        assert_eq!(scene.reachability(), Reachability::Unknown);
+    }
+
+    #[test]
+    fn whom_udp_was_sent_to_is_not_asked_about_what_a_nat_shows_of_it() {
+        let mut scene = Scene::new(Origin::Own);
+        let utp: Addr = "utp://22.0.0.1:5483".parse().unwrap();
+        let seen = [(utp, Origin::Seen)].into();
+        scene.asker.handle_candidates(scene.now, seen);
+        let known = Helper {
+            is_stranger_to_udp: false,
+            ..helper(1)
+        };
+        assert_eq!(scene.ask(&[known]), None);
+        assert!(scene.ask(&[known, helper(2)]).is_some());
     }
 
     #[test]
@@ -334,11 +428,15 @@ mod tests {
         let mut scene = Scene::new(Origin::Own);
         let ask = scene.ask(&[helper(1)]).unwrap();
         let stranger = helper(2).peer;
-        assert!(!scene.asker.handle_here(scene.now, &stranger, ask.nonce));
         assert!(
             !scene
                 .asker
-                .handle_here(scene.now, &ask.helper, ask.nonce + 1)
+                .handle_here(scene.now, &stranger, ask.nonce, TCP_V4)
+        );
+        assert!(
+            !scene
+                .asker
+                .handle_here(scene.now, &ask.helper, ask.nonce + 1, TCP_V4)
         );
         for _ in 0..DISPROVE {
             let forged = Ask {
@@ -376,7 +474,9 @@ mod tests {
     fn what_is_known_holds_while_it_is_asked_about_again() {
         let mut scene = Scene::new(Origin::Own);
         let ask = scene.ask(&[helper(1)]).unwrap();
-        scene.asker.handle_here(scene.now, &ask.helper, ask.nonce);
+        scene
+            .asker
+            .handle_here(scene.now, &ask.helper, ask.nonce, TCP_V4);
         scene.wait(REACHED_LASTS);
         assert!(scene.ask(&[helper(1)]).is_some());
         assert_eq!(scene.reachability(), Reachability::Public);
@@ -387,7 +487,11 @@ mod tests {
         let mut scene = Scene::new(Origin::Own);
         let ask = scene.ask(&[helper(1)]).unwrap();
         scene.asker.handle_candidates(scene.now, BTreeMap::new());
-        assert!(!scene.asker.handle_here(scene.now, &ask.helper, ask.nonce));
+        assert!(
+            !scene
+                .asker
+                .handle_here(scene.now, &ask.helper, ask.nonce, TCP_V4)
+        );
         assert_eq!(scene.reachability(), Reachability::Unknown);
     }
 
@@ -395,7 +499,7 @@ mod tests {
     fn helper_over_another_ip_version_is_not_asked() {
         let mut scene = Scene::new(Origin::Own);
         let over_v6 = Helper {
-            is_v4: false,
+            network: "2d00::/48".parse().unwrap(),
             ..helper(1)
         };
         assert_eq!(scene.ask(&[over_v6]), None);
