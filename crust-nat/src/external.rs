@@ -13,7 +13,7 @@ use crate::Protocol;
 ///
 /// Each observer says which address it sees where a port of this machine should be. One may lie, so an address is believed
 /// once observers of two different networks (/24, /48) name it. It is then kept until two of them contradict it, one after
-/// the other, or more agree on another one. A single liar, whoever it is, neither makes an address believed nor takes one away.
+/// the other; if they agree, the other one is believed. A single liar, whoever it is, neither makes an address believed nor takes one away.
 ///
 /// A NAT with a mapping for each destination shows each observer another port: then no port is believed, and the IP
 /// address is ([`ExternalAddrs::ip`]).
@@ -164,23 +164,17 @@ impl<T: Ord + Copy> Votes<T> {
 
     /// What is to be believed after the votes there are.
     fn decide(&self) -> Option<T> {
-        let named = |what: T| self.cast.iter().filter(|(_, seen)| *seen == what).count();
-        let most = most_named(self.cast.iter().map(|(_, seen)| *seen));
         let Some(believed) = self.believed else {
-            return most;
+            return most_named(self.cast.iter().map(|(_, seen)| *seen));
         };
-        match most {
-            // What is believed has the better claim among equals.
-            Some(most) if named(most) > named(believed) => Some(most),
-            Some(_) => Some(believed),
-            None => (!self.is_contradicted(believed)).then_some(believed),
+        let mut last_words = self.cast.iter().rev().map(|(_, seen)| *seen);
+        match (last_words.next(), last_words.next()) {
+            // As many as it takes to believe have said something else, one after the other. Those before them may be out of date.
+            (Some(last), Some(before)) if last != believed && before != believed => {
+                (last == before).then_some(last)
+            }
+            _ => Some(believed),
         }
-    }
-
-    /// Whether the last ones to speak, as many as it takes to believe, said something else.
-    fn is_contradicted(&self, believed: T) -> bool {
-        let last_words = self.cast.iter().rev().take(AGREE);
-        last_words.filter(|(_, seen)| *seen != believed).count() == AGREE
     }
 }
 
@@ -302,6 +296,17 @@ mod tests {
         let mut scene = agreed();
         scene.says("11.0.0.1", "22.9.9.9:1");
         let change = scene.says("21.0.0.1", "22.9.9.9:1").unwrap();
+        assert_eq!(change.external, Some("22.9.9.9:1".parse().unwrap()));
+    }
+
+    #[test]
+    fn many_who_agreed_before_do_not_outweigh_two_who_see_something_else_now() {
+        let mut scene = agreed();
+        for observer in ["26.0.0.1", "28.0.0.1", "29.0.0.1"] {
+            scene.says(observer, "22.0.0.1:5483");
+        }
+        scene.says("11.0.0.1", "22.9.9.9:1");
+        let change = scene.says("30.0.0.1", "22.9.9.9:1").unwrap();
         assert_eq!(change.external, Some("22.9.9.9:1".parse().unwrap()));
     }
 

@@ -136,6 +136,8 @@ pub enum NatCount {
 pub struct GatewayReport {
     /// Its address on this machine's network.
     pub gateway: IpAddr,
+    /// This machine's address towards it.
+    pub local: IpAddr,
     /// The mapping protocols that it was asked for, and what came of it.
     pub protocols: Vec<MappingProtocolReport>,
 }

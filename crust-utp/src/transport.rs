@@ -54,7 +54,8 @@ impl UtpTransport {
 
     /// The UDP port that is bound to `local`, for protocols that share it; `None` where no connection or listener holds it.
     ///
-    /// [`UdpPort::register`] adds one. uTP goes first, and claims what is a packet of version 1.
+    /// [`UdpPort::register`] adds one that is asked after uTP, which claims what may be a packet of version 1;
+    /// [`UdpPort::register_first`] one whose mark is stricter, such as STUN's.
     pub fn port(&self, local: SocketAddr) -> Option<UdpPort> {
         let owner = lock(&self.sockets).get(&local)?.upgrade()?;
         Some(owner.endpoint.port().clone())

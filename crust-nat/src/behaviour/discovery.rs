@@ -156,12 +156,7 @@ impl Discovery {
     /// The server says where else it is.
     fn on_server(&mut self, binding: &Binding) {
         let server = self.server;
-        // A server elsewhere has no place on this host, and no other family of addresses.
-        let is_other = |other: &SocketAddr| {
-            other.is_ipv4() == server.is_ipv4()
-                && other.ip().is_loopback() == server.ip().is_loopback()
-        };
-        self.other = binding.other_addr.filter(is_other);
+        self.other = binding.other_addr_of(server);
         let Some(other) = self.other else { return };
         let mut places = vec![
             other,

@@ -123,6 +123,15 @@ impl<D: Dialect> Client<D> {
     /// Looks at once whether the gateway is there, and asks for all mappings again: it may be another one at the same address.
     pub(crate) fn check(&mut self, now: Instant) {
         self.is_stale = true;
+        if let Exchange::Waiting {
+            ask: Ask::Probe, ..
+        } = self.exchange
+        {
+            // The pause may be long by now.
+            self.is_stale = false;
+            self.leases.renew_all(now);
+            self.ask(now, Ask::Probe, 0);
+        }
         self.proceed(now);
     }
 

@@ -90,7 +90,8 @@ impl Default for PortMapperConfig {
 /// Leases are renewed at half their life. They are made again at once where a gateway forgot them or its address changed, which
 /// is noticed within a minute. Nothing that a gateway does or does not is fatal; [`PortMapper::report`] tells it.
 ///
-/// Dropping it stops everything and leaves the mappings to run out; [`PortMapper::shutdown`] deletes them.
+/// Dropping it stops everything and leaves the mappings to run out; [`PortMapper::shutdown`] deletes them. Some UPnP gateways
+/// have no leases (error 725): what they map without a shutdown stays until they restart.
 #[derive(Debug)]
 pub struct PortMapper {
     shared: Arc<Shared>,

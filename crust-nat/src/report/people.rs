@@ -278,6 +278,7 @@ mod tests {
             nats: Some(NatCount::Exactly(1)),
             gateways: vec![GatewayReport {
                 gateway: "192.168.1.1".parse().unwrap(),
+                local: "192.168.1.2".parse().unwrap(),
                 protocols: vec![MappingProtocolReport {
                     name: "NAT-PMP".into(),
                     is_spoken: true,

@@ -15,7 +15,7 @@ use crust_core::{Transport, rt, source_towards};
 use futures::join;
 
 use super::{NatCount, NatReport, PathReport};
-use crate::{behaviour::Observation, gateway::PortMapperConfig};
+use crate::{Protocol, behaviour::Observation, gateway::PortMapperConfig};
 
 /// Makes reports of what stands between this machine and the world.
 ///
@@ -94,9 +94,9 @@ impl Prober {
         let deadline = started_at + LONGEST;
         let (gateways, udp, tcp, udp_v6, tcp_v6) = join!(
             gateways::probe(self.gateways.clone()),
-            udp::probe(&udp_v4),
+            udp::probe(&udp_v4, deadline),
             tcp::probe(tcp, &tcp_v4, deadline),
-            udp::probe(&udp_v6),
+            udp::probe(&udp_v6, deadline),
             tcp::probe(tcp, &tcp_v6, deadline),
         );
         let mut report = NatReport {
@@ -109,8 +109,13 @@ impl Prober {
             elapsed: rt::now().saturating_duration_since(started_at),
             ..NatReport::default()
         };
-        tell_blocked(&mut report.udp, &report.tcp);
-        tell_blocked(&mut report.udp_v6, &report.tcp_v6);
+        let is_asked = |is_v4: bool| {
+            let mut servers = report.servers.iter();
+            servers.any(|it| it.protocol == Protocol::Udp && it.server.is_ipv4() == is_v4)
+        };
+        let is_asked = [is_asked(true), is_asked(false)];
+        tell_blocked(&mut report.udp, &report.tcp, is_asked[0]);
+        tell_blocked(&mut report.udp_v6, &report.tcp_v6, is_asked[1]);
         report.nats = nats(&report);
         report
     }
@@ -134,8 +139,8 @@ struct Probed {
 
 /// Silence over UDP is a block where the same servers answer over TCP. The other way round it is none: many servers do not
 /// speak TCP.
-fn tell_blocked(udp: &mut PathReport, tcp: &PathReport) {
-    if tcp.is_open() && !udp.is_open() {
+fn tell_blocked(udp: &mut PathReport, tcp: &PathReport, is_asked: bool) {
+    if tcp.is_open() && !udp.is_open() && is_asked {
         udp.is_blocked = Some(true);
     }
 }
@@ -149,10 +154,13 @@ fn nats(report: &NatReport) -> Option<NatCount> {
         return Some(NatCount::Exactly(0));
     }
     let mut seen = paths.iter().flat_map(|path| &path.external);
-    let protocols = report
+    // Those that packets to the servers go through: a machine may have others.
+    let is_on_path = |local: IpAddr| paths.iter().any(|path| path.local == Some(local));
+    let on_path = report
         .gateways
         .iter()
-        .flat_map(|gateway| &gateway.protocols);
+        .filter(|gateway| is_on_path(gateway.local));
+    let protocols = on_path.flat_map(|gateway| &gateway.protocols);
     let claimed: Vec<_> = protocols
         .filter_map(|protocol| protocol.external)
         .filter(IpAddr::is_ipv4)

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crust_core::udp::SendError;
+use crust_core::{Reach, udp::SendError};
 use thiserror::Error;
 
 use super::wire::{Attribute, Class, Message};
@@ -20,6 +20,24 @@ pub struct Binding {
     /// From request to answer; `None` where the request was sent several times, so that it is not known which was
     /// answered.
     pub rtt: Option<Duration>,
+}
+
+impl Binding {
+    /// The server's other address, where it can be one: of the same version of IP, and no nearer to this host than the server is.
+    /// A server that names another would have this host send into its own network.
+    pub(crate) fn other_addr_of(&self, server: SocketAddr) -> Option<SocketAddr> {
+        let is_fitting = |other: &SocketAddr| {
+            let reach = Reach::of_ip(other.ip());
+            let is_as_far = match Reach::of_ip(server.ip()) {
+                Reach::Everywhere => reach == Reach::Everywhere,
+                Reach::Lan(_) => reach.is_shared(),
+                Reach::Host(_) => matches!(reach, Reach::Host(_)),
+                Reach::Nowhere => false,
+            };
+            is_as_far && other.is_ipv4() == server.is_ipv4() && other.port() != 0
+        };
+        self.other_addr.filter(is_fitting)
+    }
 }
 
 /// Why there is no binding.

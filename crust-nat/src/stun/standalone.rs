@@ -203,7 +203,10 @@ impl Protocol for Door {
         let Some(answer) = answer else { return };
         if let Some(port) = self.shared.port(answer.from) {
             // A full socket loses it, as the network might.
-            let _ = port.try_send(&Transmit::new(answer.to, &answer.data));
+            let mut transmit = Transmit::new(answer.to, &answer.data);
+            // From where it was asked, which a port of all addresses does not do by itself.
+            transmit.from = datagram.to.filter(|_| answer.from == self.at);
+            let _ = port.try_send(&transmit);
         }
     }
 }

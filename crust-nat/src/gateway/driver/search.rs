@@ -32,6 +32,8 @@ pub(crate) async fn find_location(gateway: &Gateway) -> Result<Location, Mapping
     let hear = async {
         let mut buffer = [0; MAX_LEN];
         loop {
+            // Whoever floods the port must not keep the clock from being looked at.
+            rt::yield_now().await;
             let Ok((len, from)) = socket.recv_from(&mut buffer).await else {
                 // It tells of an earlier datagram, that nobody was there.
                 rt::sleep(ERROR_PAUSE).await;
@@ -47,9 +49,9 @@ pub(crate) async fn find_location(gateway: &Gateway) -> Result<Location, Mapping
             }
         }
     };
-    let found = match select(std::pin::pin!(hear), std::pin::pin!(ask)).await {
-        Either::Left((location, _)) => Some(location),
-        Either::Right(_) => None,
+    let found = match select(std::pin::pin!(ask), std::pin::pin!(hear)).await {
+        Either::Right((location, _)) => Some(location),
+        Either::Left(_) => None,
     };
     found.ok_or(refusal)
 }

@@ -12,12 +12,17 @@ pub(super) async fn probe(config: Option<PortMapperConfig>) -> Vec<GatewayReport
     let Some(config) = config else {
         return Vec::new();
     };
-    let mut gateways = BTreeMap::<IpAddr, Vec<MappingProtocolReport>>::new();
+    let mut gateways = BTreeMap::<(IpAddr, IpAddr), Vec<MappingProtocolReport>>::new();
     for report in gateway::discover(config, LONGEST).await {
-        let of_gateway = gateways.entry(report.gateway.addr).or_default();
+        let place = (report.gateway.addr, report.gateway.local);
+        let of_gateway = gateways.entry(place).or_default();
         of_gateway.push(told(&report));
     }
-    let report = |(gateway, protocols)| GatewayReport { gateway, protocols };
+    let report = |((gateway, local), protocols)| GatewayReport {
+        gateway,
+        local,
+        protocols,
+    };
     gateways.into_iter().map(report).collect()
 }
 

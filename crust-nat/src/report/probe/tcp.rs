@@ -54,7 +54,7 @@ pub(super) async fn probe(
         };
     };
     let (server, binding) = (best.server, best.binding);
-    let other = binding.other_addr;
+    let other = binding.other_addr_of(server);
     // In this order: what new mappings look like is seen before others are made.
     let (ports, elsewhere, heard) = join!(
         fresh_ports(&dialing, server),

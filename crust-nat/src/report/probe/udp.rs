@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crust_core::{rt, udp::UdpPort};
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What `servers`, all of one version of IP, tell of UDP.
-pub(super) async fn probe(servers: &[SocketAddr]) -> Probed {
+pub(super) async fn probe(servers: &[SocketAddr], deadline: Instant) -> Probed {
     let Some(first) = servers.first() else {
         return Probed::default();
     };
@@ -41,17 +41,24 @@ pub(super) async fn probe(servers: &[SocketAddr]) -> Probed {
     });
     // In this order: what new mappings look like is seen before others are made.
     let (fresh, behaviour, others) = join!(
-        fresh_ports(server, &binding),
-        behaviour::discover(&main.stun, server),
-        others.collect::<Vec<_>>(),
+        by(deadline, fresh_ports(server, &binding)),
+        by(deadline, behaviour::discover(&main.stun, server)),
+        by(deadline, others.collect::<Vec<_>>()),
     );
-    answers.extend(others);
-    let behaviour = behaviour.unwrap_or_default();
+    answers.extend(others.unwrap_or_default());
+    let fresh = fresh.unwrap_or_default();
+    let behaviour = behaviour.and_then(Result::ok).unwrap_or_default();
     let observations = observations(&main.stun, &answers, &behaviour);
     Probed {
         path: path(server, &observations, &behaviour, &fresh),
         servers: report_servers(servers, &answers),
     }
+}
+
+/// What `work` gives, if it does so in time.
+async fn by<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let left = deadline.saturating_duration_since(rt::now());
+    rt::timeout(left, work).await.ok()
 }
 
 type Answer = (SocketAddr, Binding);

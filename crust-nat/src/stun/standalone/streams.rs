@@ -59,7 +59,9 @@ impl StreamDoor {
         let mut buffer = Vec::new();
         loop {
             let read = calls.beside(read_message(&mut connection, &mut buffer));
-            let Ok(Ok(())) = read.await else { return };
+            let Ok(Ok(Ok(()))) = rt::timeout(LONGEST_SILENCE, read).await else {
+                return;
+            };
             match self.answer(arrival, &buffer) {
                 Some(answer) if answer.from == self.at => {
                     let written = connection.write_all(&answer.data).await;
@@ -124,6 +126,8 @@ impl<'a> Calls<'a> {
 
 /// Connections at once to each address. Each has a kilobyte or two, and a question is answered within a round trip.
 const MAX_CONNECTIONS: usize = 256;
+/// A client that says nothing for so long has no question: its place is for others.
+const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 /// As long as a client waits for its answer (RFC 8489 §6.2.2).
 const LONGEST_VISIT: Duration = Duration::from_secs(40);
 /// The first SYN and the next, which the system sends after a second.
