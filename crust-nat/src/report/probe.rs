@@ -8,7 +8,7 @@ mod udp;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crust_core::{Transport, rt, source_towards};
@@ -172,6 +172,12 @@ fn nats(report: &NatReport) -> Option<NatCount> {
     } else {
         NatCount::AtLeast(2)
     })
+}
+
+/// What `work` gives, if it does so in time.
+async fn by<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let left = deadline.saturating_duration_since(rt::now());
+    rt::timeout(left, work).await.ok()
 }
 
 /// The external addresses that were seen, each once.

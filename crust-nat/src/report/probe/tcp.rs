@@ -21,7 +21,7 @@ use self::{
     dialing::{Asked, Dialing},
     ear::Ear,
 };
-use super::{Probed, local_ip};
+use super::{Probed, by, local_ip};
 use crate::{
     Protocol,
     behaviour::{Filtering, Mapping, Observation},
@@ -57,23 +57,14 @@ pub(super) async fn probe(
     let other = binding.other_addr_of(server);
     // In this order: what new mappings look like is seen before others are made.
     let (ports, elsewhere, heard) = join!(
-        fresh_ports(&dialing, server),
-        ask_places(&dialing, &main, server, other),
+        by(deadline, fresh_ports(&dialing, server)),
+        by(deadline, ask_places(&dialing, &main, server, other)),
         strangers(&dialing, &mut strict, (server, other), deadline),
     );
-    answers.extend(elsewhere);
+    answers.extend(elsewhere.unwrap_or_default());
+    let ports = ports.unwrap_or_default();
     let observations: Vec<_> = answers.iter().filter_map(Asked::observation).collect();
     let is_translated = observations.iter().any(|it| it.local != it.observed_addr);
-    let hairpin = async {
-        let external = binding.observed_addr;
-        let heard = rt::timeout(HAIRPIN_WITHIN, hairpin(&dialing, &mut main, external));
-        heard.await.unwrap_or(false)
-    };
-    let hairpin = if is_translated {
-        Some(hairpin.await)
-    } else {
-        None
-    };
     let path = PathReport {
         is_blocked: Some(false),
         local: Some(local_ip(server)),
@@ -84,7 +75,10 @@ pub(super) async fn probe(
         filtering: heard.and_then(|heard| heard.verdict(&observations, server, other)),
         allocation: judge::allocation(&ports).filter(|_| is_translated),
         lifetime: None,
-        hairpin,
+        hairpin: match is_translated {
+            true => Some(hairpin(&dialing, &mut main, binding.observed_addr).await),
+            false => None,
+        },
     };
     Probed {
         path,
@@ -222,6 +216,11 @@ async fn strangers(
 
 /// Whether the port of `main` hears a connection from inside to its external address.
 async fn hairpin(dialing: &Dialing, main: &mut Ear, external: SocketAddr) -> bool {
+    let heard = rt::timeout(HAIRPIN_WITHIN, is_heard(dialing, main, external));
+    heard.await.unwrap_or(false)
+}
+
+async fn is_heard(dialing: &Dialing, main: &mut Ear, external: SocketAddr) -> bool {
     let knock = async {
         let mut connection = dialing.connect(None, external).await?;
         let id = tcp::send_request(&mut connection, Change::NONE)

@@ -8,7 +8,7 @@ use std::{
 use crust_core::{rt, udp::UdpPort};
 use futures::{Stream, StreamExt, future::join_all, join, stream::FuturesUnordered};
 
-use super::{Probed, any, external, local_ip};
+use super::{Probed, any, by, external, local_ip};
 use crate::{
     Protocol,
     behaviour::{self, Behaviour, Mapping, Observation},
@@ -53,12 +53,6 @@ pub(super) async fn probe(servers: &[SocketAddr], deadline: Instant) -> Probed {
         path: path(server, &observations, &behaviour, &fresh),
         servers: report_servers(servers, &answers),
     }
-}
-
-/// What `work` gives, if it does so in time.
-async fn by<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
-    let left = deadline.saturating_duration_since(rt::now());
-    rt::timeout(left, work).await.ok()
 }
 
 type Answer = (SocketAddr, Binding);
