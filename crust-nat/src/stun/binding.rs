@@ -137,3 +137,30 @@ pub(super) fn is_host(addr: &SocketAddr) -> bool {
 
 /// The code of an error that has none: that of a server's own failure.
 const UNSAID: u16 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_names_no_other_address_that_is_nearer_than_itself() {
+        let named = |server: &str, other: &str| {
+            let server = server.parse().unwrap();
+            let binding = Binding {
+                observed_addr: server,
+                answered_from: server,
+                other_addr: other.parse().ok(),
+                rtt: None,
+            };
+            binding.other_addr_of(server).is_some()
+        };
+        assert!(named("11.0.0.1:1", "21.0.0.1:2"));
+        assert!(named("192.168.1.9:1", "192.168.1.8:2"));
+        assert!(named("127.0.0.1:1", "127.0.0.2:2"));
+        for other in ["127.0.0.1:2", "192.168.1.1:80", "[2d00::1]:2", "0.0.0.0:2"] {
+            assert!(!named("11.0.0.1:1", other), "{other}");
+        }
+        assert!(!named("192.168.1.9:1", "127.0.0.1:2"));
+        assert!(!named("11.0.0.1:1", "21.0.0.1:0"));
+    }
+}

@@ -207,11 +207,7 @@ async fn meet(
         Some(Ok(Frame::Control { channel, data }))
             if channel == Channel::Reach as u8
                 && opening.role == Role::Listener
-                && inner.reaching.on_here(
-                    &keyring.peer,
-                    keyring.connection.remote_addr(),
-                    data,
-                ) =>
+                && inner.on_here(&keyring.peer, keyring.connection.remote_addr(), data) =>
         {
             return Err(EstablishError::DialedBack);
         }

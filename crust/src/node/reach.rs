@@ -112,16 +112,27 @@ impl Reaching {
         lock(&self.asker).forget();
     }
 
-    /// The first word on a connection from `remote`, where it is that of a dial-back. Returns whether it was one, asked for or
-    /// not: one that comes late is no offence.
-    pub(crate) fn on_here(&self, peer: &PeerId, remote: &Addr, message: &[u8]) -> bool {
-        let Ok(ReachMessage::Here { nonce }) = ReachMessage::decode(message) else {
-            return false;
-        };
+    /// A dial-back arrived from `remote`.
+    fn on_here(&self, peer: &PeerId, remote: &Addr, nonce: u64) {
         let is_v4 = ip_of(remote).is_some_and(|ip| ip.is_ipv4());
         let way = (remote.scheme(), is_v4);
         let is_proof = lock(&self.asker).handle_here(rt::now(), peer, nonce, way);
         tracing::debug!(%peer, %remote, is_proof, "dialed back");
+    }
+}
+
+impl Inner {
+    /// The first word on a connection from `remote`, where it is that of a dial-back. Returns whether it was one, asked for or
+    /// not: one that comes late is no offence. From a port that this node may have sent to it proves nothing.
+    pub(crate) fn on_here(&self, peer: &PeerId, remote: &Addr, message: &[u8]) -> bool {
+        let Ok(ReachMessage::Here { nonce }) = ReachMessage::decode(message) else {
+            return false;
+        };
+        let session = self.registry.session(peer);
+        let is_of_session = session.is_some_and(|session| session.remote == *remote);
+        if !is_of_session && !self.addrs(peer).contains(remote) {
+            self.reaching.on_here(peer, remote, nonce);
+        }
         true
     }
 }

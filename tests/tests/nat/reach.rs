@@ -84,8 +84,10 @@ fn node_that_moves_to_another_network_is_mapped_there() {
     let other = scene.lab.router("33.0.0.1");
     let other = other.with_igd(IgdConfig::default()).build();
     other.take_over(&mut host);
+    let moved_at = crust_core::rt::now();
     let external = node.ask_until("external", |all| all.contains("tcp://33.0.0.1:"));
     assert!(external.contains("tcp://33.0.0.1:"), "{external}");
+    eprintln!("mapped there after {:?}", moved_at.elapsed());
     assert_reached(&mut node, "tcp", "mapped");
 }
 
