@@ -39,6 +39,12 @@
 //! [`Node::bootstrap`] waits for the first session, and tells what was tried where there is none. What is found is a rumour
 //! until the peer has proven its key.
 //!
+//! # Behind a NAT
+//!
+//! With [`NodeBuilder::nat`] a node asks the gateways for the ports that it listens on. Peers tell each node where they see it and
+//! dial it back: [`Event::Reachability`] and [`Node::endpoints`] say how far it can be reached, and only what was proven is told
+//! to others. `crust nat` and `docs/nat.md` of the repository say what a NAT does, and what that means.
+//!
 //! # Transports
 //!
 //! Feature `tcp` (default) brings TCP. A transport of your own implements [`core::Transport`] and goes to
