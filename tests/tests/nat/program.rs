@@ -47,10 +47,20 @@ impl Node {
 
     /// Asks until the answer is right, and gives the last one.
     pub(crate) fn ask_until(&mut self, word: &str, is_right: impl Fn(&str) -> bool) -> String {
+        self.ask_for(PATIENCE, word, is_right)
+    }
+
+    /// The same for so long at most.
+    pub(crate) fn ask_for(
+        &mut self,
+        limit: Duration,
+        word: &str,
+        is_right: impl Fn(&str) -> bool,
+    ) -> String {
         let since = crust_core::rt::now();
         loop {
             let answer = self.ask(word);
-            if is_right(&answer) || since.elapsed() > PATIENCE {
+            if is_right(&answer) || since.elapsed() > limit {
                 return answer;
             }
             thread::yield_now();
