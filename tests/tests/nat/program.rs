@@ -63,7 +63,8 @@ impl Node {
             if is_right(&answer) || since.elapsed() > limit {
                 return answer;
             }
-            thread::yield_now();
+            // The processors are for those who are asked.
+            thread::sleep(PAUSE);
         }
     }
 
@@ -84,5 +85,7 @@ impl Drop for Node {
     }
 }
 
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Two dial-backs in vain take five seconds each.
 const PATIENCE: Duration = Duration::from_secs(30);
