@@ -102,7 +102,6 @@ mod limit;
 mod link;
 mod machine;
 mod neighbours;
-mod notify;
 mod reader;
 mod replay;
 mod replies;

@@ -8,6 +8,7 @@ use std::{
     time::Instant,
 };
 
+use crust_core::Notify;
 use crust_core::{DatagramSealer, rt};
 use tracing::{debug, trace};
 
@@ -15,7 +16,6 @@ use crate::{
     counters::Counters,
     machine::{Arrival, Machine},
     neighbours::{Neighbour, Neighbours},
-    notify::Notify,
     sockets::Sockets,
     voice::{Now, Transmit},
     wire::{MAX_DATAGRAM, Message, SIZES},

@@ -47,11 +47,13 @@ mod frame;
 mod host_port;
 mod listener;
 mod live_port;
+mod notify;
 mod peer_id;
 mod reach;
 mod record;
 pub mod rt;
 mod source;
+mod split_mix;
 #[cfg(feature = "test-util")]
 mod test_util;
 mod transport;
@@ -73,9 +75,11 @@ pub use self::{
     host_port::HostPort,
     listener::{Incoming, Listener},
     live_port::listen_live,
+    notify::Notify,
     peer_id::{PeerId, PeerIdError},
     reach::Reach,
     record::{PeerRecord, RecordError, SIGNATURE_LEN, SignedRecord, Signer, Verifier},
     source::source_towards,
+    split_mix::SplitMix64,
     transport::{DialOpts, Role, Transport, TransportError},
 };

@@ -37,13 +37,13 @@ pub struct LocalPort {
 
 /// What somebody says that it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Observation {
+pub struct ExternalObservation {
     /// The port that it speaks of. Port 0 is one that a connection was given by chance: then the IP address counts alone.
     pub port: LocalPort,
     /// Who says so: where its packets come from.
     pub observer: IpAddr,
     /// Where it sees that port.
-    pub seen: SocketAddr,
+    pub observed_addr: SocketAddr,
 }
 
 /// What an observation changed.
@@ -73,8 +73,12 @@ impl ExternalAddrs {
     ///
     /// An observer in a network that is not the world's (private, loopback) sees this side of the NAT: its word is
     /// ignored, as is that of an address that nobody can have. So is a port beyond [`MAX_PORTS`](Self::MAX_PORTS).
-    pub fn observe(&mut self, observation: &Observation) -> Option<ExternalChange> {
-        let Observation { port, seen, .. } = *observation;
+    pub fn observe(&mut self, observation: &ExternalObservation) -> Option<ExternalChange> {
+        let ExternalObservation {
+            port,
+            observed_addr: seen,
+            ..
+        } = *observation;
         let observer = Network::of_world(observation.observer)?;
         let (interface, ip) = (port.addr.ip().to_canonical(), seen.ip().to_canonical());
         Network::of_world(ip)?;
@@ -234,10 +238,10 @@ mod tests {
 
     impl Scene {
         fn says(&mut self, observer: &str, seen: &str) -> Option<ExternalChange> {
-            self.0.observe(&Observation {
+            self.0.observe(&ExternalObservation {
                 port: PORT,
                 observer: observer.parse().unwrap(),
-                seen: seen.parse().unwrap(),
+                observed_addr: seen.parse().unwrap(),
             })
         }
 
@@ -350,13 +354,13 @@ mod tests {
             ("11.0.0.1", "22.0.0.1:40001"),
             ("21.0.0.1", "22.0.0.1:40002"),
         ] {
-            addrs.observe(&Observation {
+            addrs.observe(&ExternalObservation {
                 port: LocalPort {
                     addr: SocketAddr::new(PORT.addr.ip(), 0),
                     ..PORT
                 },
                 observer: observer.parse().unwrap(),
-                seen: seen.parse().unwrap(),
+                observed_addr: seen.parse().unwrap(),
             });
         }
         assert_eq!(addrs.ip(PORT.addr.ip()), "22.0.0.1".parse().ok());
@@ -372,10 +376,10 @@ mod tests {
                 ..PORT
             };
             let [a, b] = number.to_be_bytes();
-            addrs.observe(&Observation {
+            addrs.observe(&ExternalObservation {
                 port,
                 observer: IpAddr::from([11, a, b, 1]),
-                seen: "22.0.0.1:1".parse().unwrap(),
+                observed_addr: "22.0.0.1:1".parse().unwrap(),
             });
         }
         assert_eq!(addrs.ports.len(), ExternalAddrs::MAX_PORTS);

@@ -57,7 +57,6 @@ pub mod fuzz;
 mod leases;
 mod mapper;
 pub mod nat_pmp;
-mod notify;
 pub mod pcp;
 mod port;
 mod port_mapper;

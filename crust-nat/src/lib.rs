@@ -52,7 +52,7 @@ pub mod report;
 pub mod stun;
 
 pub use self::{
-    external::{ExternalAddrs, ExternalChange, LocalPort, Observation},
+    external::{ExternalAddrs, ExternalChange, ExternalObservation, LocalPort},
     network::{NetworkChange, NetworkLook, network_changes},
     protocol::Protocol,
     report::{NatReport, Prober},

@@ -4,6 +4,7 @@ mod finds;
 mod frames;
 mod from;
 mod hostile;
+mod lines;
 mod link;
 mod namespace;
 mod net;
@@ -17,6 +18,7 @@ pub use self::{
     frames::{Frame, Hello, chunk, message},
     from::{TcpFrom, builder_from, dial_from},
     hostile::{Hostile, identity_above, identity_below},
+    lines::input_lines,
     link::{Link, LinkTransport},
     namespace::{Tool, in_namespace},
     net::{Net, Pair, addr, contact, start, two_identities},

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use crust_core::Notify;
 use crust_core::{
     Addr, Announcement, ControlChannel, ControlError, ControlEvent, ControlEvents, DialOutcome,
     Discovery, DiscoveryError, FoundPeers, PeerId, PeerRecord, RecordError, SignedRecord, Signer,
@@ -29,7 +30,6 @@ use super::{
     search::{Search, Searches, Source},
     stats::Stats,
 };
-use crate::notify::Notify;
 
 /// Gossip of signed records with the peers that a node has sessions with.
 ///

@@ -3,7 +3,7 @@
 use crust_core::Addr;
 
 #[cfg(feature = "nat")]
-use crate::node::reach::{Reachability, asker::Origin};
+use crate::node::reach::{Reachability, asker::CandidateKind};
 use crate::node::{
     endpoints::{self, Endpoint},
     inner::Inner,
@@ -17,7 +17,8 @@ impl Inner {
         let endpoints = endpoints.into_iter().map(|mut endpoint| {
             // The one by which it is reached best; among equals the first.
             let mut externals: Vec<_> = self.externals(&endpoint).into_iter().collect();
-            let reachability = |(addr, _): &(Addr, Origin)| self.reaching.reachability_at(addr);
+            let reachability =
+                |(addr, _): &(Addr, CandidateKind)| self.reaching.reachability_at(addr);
             externals.sort_by_key(|external| std::cmp::Reverse(reachability(external)));
             if let Some(best) = externals.into_iter().next() {
                 endpoint.reachability = reachability(&best);
@@ -33,15 +34,18 @@ impl Inner {
     pub(crate) fn externals(
         &self,
         endpoint: &Endpoint,
-    ) -> impl IntoIterator<Item = (Addr, Origin)> {
-        let own = endpoint.external.clone().map(|addr| (addr, Origin::Own));
+    ) -> impl IntoIterator<Item = (Addr, CandidateKind)> {
+        let own = endpoint
+            .external
+            .clone()
+            .map(|addr| (addr, CandidateKind::Host));
         let elsewhere = own.is_none();
         let local = || Some(&endpoint.local).filter(|_| elsewhere);
         let mapped = local().and_then(|local| self.outside.mapped(local));
         let seen = local().and_then(|local| self.outside.seen(local));
         let seen = seen.filter(|seen| mapped.as_ref() != Some(seen));
-        let mapped = mapped.map(|addr| (addr, Origin::Mapped));
-        let seen = seen.map(|addr| (addr, Origin::Seen));
+        let mapped = mapped.map(|addr| (addr, CandidateKind::Mapped));
+        let seen = seen.map(|addr| (addr, CandidateKind::ServerReflexive));
         own.into_iter().chain(mapped).chain(seen)
     }
 

@@ -174,7 +174,8 @@ impl NodeBuilder {
         self
     }
 
-    /// Does something about the NATs in front of this machine: asks the gateways for the ports that it listens on.
+    /// Does something about the NATs in front of this machine: asks the gateways for the ports that it listens on, and a few
+    /// peers by STUN where they see its UDP port, which keeps that port's mapping too.
     ///
     /// Without it the node still hears from its peers where they see it, answers STUN (RFC 8489) on its UDP port, unless its
     /// network has a [key](NodeBuilder::network_key), and has peers dial it back to know how far it can be reached.

@@ -11,7 +11,7 @@ use std::{
 
 use crust_core::{Addr, Reach, rt};
 use crust_nat::{
-    ExternalAddrs, LocalPort, NetworkChange, Observation, Prober, Protocol,
+    ExternalAddrs, ExternalObservation, LocalPort, NetworkChange, Prober, Protocol,
     gateway::{InternalPort, MappingReport, PortMapper, PortMapperConfig, PortRequest},
     network_changes,
     report::Lifetime,
@@ -59,7 +59,7 @@ pub(crate) struct Outside {
     /// What speaks STUN on the node's UDP ports.
     stun: Vec<Stun>,
     servers: Vec<SocketAddr>,
-    /// Whether peers may be asked by STUN, which everybody on the way can read.
+    /// Whether peers are asked by STUN, which everybody on the way can read.
     asks_peers: bool,
     /// Whom it has sent to.
     asked: Mutex<Recent<IpAddr, ()>>,
@@ -94,7 +94,7 @@ impl Outside {
             external: Mutex::default(),
             mapper: Mutex::new(mapper),
             stun,
-            asks_peers: !is_secret,
+            asks_peers: nat.is_some() && !is_secret,
             asked: Mutex::new(Recent::new(MAX_ASKED)),
             is_measuring: nat.is_some(),
             servers: nat.map(|nat| nat.servers).unwrap_or_default(),
@@ -143,7 +143,7 @@ impl Outside {
         }
     }
 
-    fn observe(&self, observation: &Observation) {
+    fn observe(&self, observation: &ExternalObservation) {
         let interface = observation.port.addr.ip();
         let mut external = lock(&self.external);
         let ip_before = external.ip(interface);
@@ -211,13 +211,13 @@ impl Outside {
             let binding = stun.request(request).await;
             let local = crust_core::source_towards(server);
             if let (Ok(binding), Ok(local)) = (binding, local) {
-                self.observe(&Observation {
+                self.observe(&ExternalObservation {
                     port: LocalPort {
                         protocol: Protocol::Udp,
                         addr: SocketAddr::new(local, stun.local_addr().port()),
                     },
                     observer: server.ip(),
-                    seen: binding.observed_addr,
+                    observed_addr: binding.observed_addr,
                 });
             }
         });
@@ -316,16 +316,21 @@ fn servers(inner: &Inner) -> Vec<SocketAddr> {
     servers
 }
 
-fn observation(local: &Addr, remote: &Addr, seen: &Addr, is_bound: bool) -> Option<Observation> {
+fn observation(
+    local: &Addr,
+    remote: &Addr,
+    seen: &Addr,
+    is_bound: bool,
+) -> Option<ExternalObservation> {
     let addr = local.socket_addr()?;
     let port = if is_bound { addr.port() } else { 0 };
-    Some(Observation {
+    Some(ExternalObservation {
         port: LocalPort {
             protocol: protocol(local)?,
             addr: SocketAddr::new(addr.ip().to_canonical(), port),
         },
         observer: remote.socket_addr()?.ip(),
-        seen: seen.socket_addr()?,
+        observed_addr: seen.socket_addr()?,
     })
 }
 

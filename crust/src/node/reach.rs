@@ -26,7 +26,7 @@ use futures::{
 };
 
 use self::{
-    asker::{Asker, Origin},
+    asker::{Asker, CandidateKind},
     helper::Helper,
 };
 use crate::{
@@ -216,7 +216,7 @@ fn tell(inner: &Inner) {
 }
 
 /// The addresses at which the world may find this node.
-fn candidates(inner: &Inner) -> BTreeMap<Addr, Origin> {
+fn candidates(inner: &Inner) -> BTreeMap<Addr, CandidateKind> {
     let endpoints = endpoints(&inner.listening);
     let all = endpoints
         .iter()

@@ -14,7 +14,8 @@ use std::{
 };
 
 use crust::{Contact, Event, Lan, Nat, Node, NodeBuilder, PeerId, rt};
-use futures::{SinkExt, StreamExt, channel::mpsc};
+use crust_tests::input_lines;
+use futures::StreamExt;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -69,7 +70,7 @@ async fn serve(builder: NodeBuilder) -> Outcome<()> {
     say("id", &[node.id().to_string()])?;
     let seen = Arc::<Mutex<Seen>>::default();
     rt::detach(watch(node.clone(), seen.clone()));
-    let mut lines = lines();
+    let mut lines = input_lines();
     while let Some(line) = lines.next().await {
         let ids = |peers: Vec<PeerId>| peers.iter().map(ToString::to_string).collect::<Vec<_>>();
         match line.as_str() {
@@ -148,20 +149,6 @@ async fn watch(node: Node, seen: Arc<Mutex<Seen>>) {
             _ => {}
         }
     }
-}
-
-/// The lines of the input.
-fn lines() -> mpsc::Receiver<String> {
-    let (mut sender, receiver) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            let Ok(line) = line else { return };
-            if rt::block_on(sender.send(line)).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 fn say(word: &str, rest: &[String]) -> Outcome<()> {

@@ -4,7 +4,7 @@
 
 use std::{
     error::Error,
-    io::{self, BufRead, Write},
+    io::{self, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     num::NonZeroU16,
     time::{Duration, Instant},
@@ -16,10 +16,9 @@ use crust_nat::gateway::{
     InternalPort, MappingFailure, MappingProtocol, MappingReport, PortMapper, PortMapperConfig,
     PortMapping, PortRequest, ProtocolReport, ProtocolStatus,
 };
+use crust_tests::input_lines;
 use crust_utp::UtpSocket;
-use futures::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, SinkExt, StreamExt, channel::mpsc,
-};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use serde_json::{Value, json};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -55,7 +54,7 @@ async fn run() -> Outcome<()> {
 }
 
 async fn obey(mapper: &PortMapper) -> Outcome<()> {
-    let mut lines = lines();
+    let mut lines = input_lines();
     while let Some(line) = lines.next().await {
         match line.split_once(' ') {
             None if line == "refresh" => mapper.refresh(),
@@ -180,20 +179,6 @@ fn why(failure: &MappingFailure) -> String {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The lines of the input.
-fn lines() -> mpsc::Receiver<String> {
-    let (mut sender, receiver) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            let Ok(line) = line else { return };
-            if rt::block_on(sender.send(line)).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// Nobody may be reading any more.

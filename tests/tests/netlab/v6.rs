@@ -13,6 +13,12 @@ fn v6(host: &Host) -> IpAddr {
     ip
 }
 
+/// A host behind a router with a prefix.
+fn home(scene: &Scene) -> Host {
+    let router = scene.lab.router("22.0.0.1");
+    router.with_v6("2d00:a::/64").build().host()
+}
+
 fn socket(host: &Host) -> UdpSocket {
     udp::bind(host, (v6(host), 0).into())
 }
@@ -24,12 +30,7 @@ fn addr(socket: &UdpSocket) -> SocketAddr {
 #[test]
 fn address_is_the_same_outside() {
     let Some(scene) = Scene::open() else { return };
-    let host = scene
-        .lab
-        .router("22.0.0.1")
-        .with_v6("2d00:a::/64")
-        .build()
-        .host();
+    let host = home(&scene);
     let (client, server) = (socket(&host), socket(&scene.server));
     assert_eq!(udp::seen(&client, &server), addr(&client));
     assert_eq!(addr(&client).ip(), "2d00:a::2".parse::<Ipv6Addr>().unwrap());
@@ -38,12 +39,7 @@ fn address_is_the_same_outside() {
 #[test]
 fn stranger_comes_through_once_it_was_sent_to() {
     let Some(scene) = Scene::open() else { return };
-    let host = scene
-        .lab
-        .router("22.0.0.1")
-        .with_v6("2d00:a::/64")
-        .build()
-        .host();
+    let host = home(&scene);
     let client = socket(&host);
     let [server, stranger] = [&scene.server, &scene.stranger].map(socket);
     let outside = udp::seen(&client, &server);
@@ -60,12 +56,7 @@ fn stranger_comes_through_once_it_was_sent_to() {
 #[test]
 fn connections_are_made_outward_alone() {
     let Some(scene) = Scene::open() else { return };
-    let host = scene
-        .lab
-        .router("22.0.0.1")
-        .with_v6("2d00:a::/64")
-        .build()
-        .host();
+    let host = home(&scene);
     let [inside, outside] = [&host, &scene.server].map(|host| {
         let addr = (v6(host), 4_001).into();
         (addr, tcp::listen(host, addr))

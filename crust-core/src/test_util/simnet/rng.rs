@@ -5,13 +5,15 @@ use std::{
     time::Duration,
 };
 
-/// SplitMix64 (Steele, Lea, Flood 2014): one addition and one mix for each number.
+use crate::SplitMix64;
+
+/// What a link throws.
 #[derive(Debug)]
-pub(super) struct Rng(u64);
+pub(super) struct Rng(SplitMix64);
 
 impl Rng {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     /// True with `probability`. Throws no die for what is certain.
@@ -39,8 +41,7 @@ impl Rng {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(GOLDEN_GAMMA);
-        mix(self.0)
+        self.0.next_u64()
     }
 
     /// From 0 to below 1, in steps of 2⁻⁵³: each is exact.
@@ -52,8 +53,8 @@ impl Rng {
 /// The seed of one direction: other directions and other networks have others.
 pub(super) fn seed_of(seed: u64, from: SocketAddr, to: SocketAddr) -> u64 {
     let words = [from, to].into_iter().flat_map(words);
-    words.fold(mix(seed), |state, word| {
-        mix(state.wrapping_add(GOLDEN_GAMMA) ^ mix(word))
+    words.fold(SplitMix64::mix(seed), |state, word| {
+        SplitMix64::mix(state.wrapping_add(SplitMix64::GAMMA) ^ SplitMix64::mix(word))
     })
 }
 
@@ -66,16 +67,6 @@ fn words(addr: SocketAddr) -> [u64; 3] {
     let port = u64::from(addr.port());
     [half(ip), half(ip >> 64), family << 16 | port]
 }
-
-/// The finalizer of SplitMix64: variant 13 of Stafford's mixers.
-fn mix(state: u64) -> u64 {
-    let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^ (state >> 31)
-}
-
-/// 2⁶⁴ divided by the golden ratio, odd.
-const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {

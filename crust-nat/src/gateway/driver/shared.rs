@@ -5,12 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use crust_core::Notify;
 use tracing::{debug, info};
 
 use crate::gateway::{
     event::Event,
     mapper::{ClientId, Mapper},
-    notify::Notify,
     port::PortRequest,
     report::MappingReport,
     watch::Watch,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, future::pending, io, sync::Arc, time::Duration};
 
+use crust_core::Notify;
 use crust_core::rt::{self, Task};
 use tracing::debug;
 
@@ -16,7 +17,6 @@ use crate::gateway::{
     client::Client,
     mapper::ClientId,
     nat_pmp::NatPmp,
-    notify::Notify,
     pcp::{Nonces, Pcp},
     report::MappingProtocol,
     routes,

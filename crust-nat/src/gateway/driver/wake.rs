@@ -6,10 +6,9 @@ use std::{
     time::Instant,
 };
 
+use crust_core::Notify;
 use crust_core::rt;
 use futures::future::{Either, select};
-
-use crate::gateway::notify::Notify;
 
 /// What woke a task.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crust_core::{Addr, FoundPeer, PeerId};
+use crust_core::{Addr, FoundPeer, PeerId, SplitMix64};
 use ipnet::IpNet;
 
 use super::bridges::Bridges;
@@ -22,7 +22,7 @@ pub(crate) struct Candidates {
     dialing: usize,
     /// How many were heard of.
     heard: u64,
-    random: u64,
+    random: SplitMix64,
     bridges: Bridges,
 }
 
@@ -90,7 +90,7 @@ impl Candidates {
             all: HashMap::new(),
             dialing: 0,
             heard: 0,
-            random: seed,
+            random: SplitMix64::new(seed),
             bridges: Bridges::new(),
         }
     }
@@ -143,7 +143,7 @@ impl Candidates {
         let dialing: Vec<_> = self.all.values().filter(|it| it.dialing).collect();
         let dialing: Vec<_> = dialing.iter().filter_map(|it| it.prefix()).collect();
         let mut best: Option<(Rank, &Whom)> = None;
-        let mut random = self.random;
+        let mut random = self.random.clone();
         for (whom, candidate) in &self.all {
             if !candidate.is_due(now)
                 || (among == Among::Unmet && !self.is_unmet(whom, candidate))
@@ -157,7 +157,7 @@ impl Candidates {
             let turn = candidate.number / TOGETHER;
             let rank = (
                 (candidate.failures, candidate.crowd(ties, &dialing)),
-                (turn, next(&mut random)),
+                (turn, random.next_u64()),
             );
             if best.as_ref().is_none_or(|(least, _)| rank < *least) {
                 best = Some((rank, whom));
@@ -177,7 +177,7 @@ impl Candidates {
     /// A dial of [`Candidates::poll_dial`] ended.
     pub(crate) fn handle_dialed(&mut self, now: Instant, whom: &Whom, dialed: Dialed) {
         self.dialing -= 1;
-        let jitter = next(&mut self.random);
+        let jitter = self.random.next_u64();
         let Some(candidate) = self.all.get_mut(whom) else {
             return;
         };
@@ -214,7 +214,7 @@ impl Candidates {
     pub(crate) fn handle_ended(&mut self, now: Instant, peer: PeerId, ended: Ended) {
         for (whom, candidate) in &mut self.all {
             if *whom == Whom::Peer(peer) || candidate.peer == Some(peer) {
-                let jitter = next(&mut self.random);
+                let jitter = self.random.next_u64();
                 candidate.on_ended(now, ended, jitter);
             }
         }
@@ -370,15 +370,6 @@ impl Candidate {
 /// A half to one and a half times `wait`.
 fn jittered(wait: Duration, random: u64) -> Duration {
     wait / 2 + wait.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
-}
-
-/// SplitMix64: the next of a row of numbers that look random, which is all that is asked of them.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// Peers dialed at a time, so that sixteen addresses are at most: enough to find somebody quickly among many that are

@@ -23,15 +23,15 @@ pub(crate) struct Asker {
     nonces: u64,
 }
 
-/// What an address is to this node.
+/// What an address is to this node (RFC 8445 §5.1.1, and ports that a gateway gave).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Origin {
+pub(crate) enum CandidateKind {
+    /// It is an interface's own.
+    Host,
     /// A gateway gave it.
     Mapped,
-    /// It is an interface's own.
-    Own,
     /// Peers see the node there.
-    Seen,
+    ServerReflexive,
 }
 
 /// A dial-back to ask for.
@@ -54,7 +54,7 @@ pub(crate) struct Helper {
 
 #[derive(Debug)]
 struct Candidate {
-    origin: Origin,
+    kind: CandidateKind,
     /// Whether a connection arrived there, where that is known.
     is_reached: Option<bool>,
     /// When it is to be asked about.
@@ -78,12 +78,16 @@ impl Asker {
     }
 
     /// These are the addresses from now on. Of those that were there before, what is known stays.
-    pub(crate) fn handle_candidates(&mut self, now: Instant, candidates: BTreeMap<Addr, Origin>) {
+    pub(crate) fn handle_candidates(
+        &mut self,
+        now: Instant,
+        candidates: BTreeMap<Addr, CandidateKind>,
+    ) {
         self.candidates
-            .retain(|addr, candidate| candidates.get(addr) == Some(&candidate.origin));
-        for (addr, origin) in candidates.into_iter().take(MAX_CANDIDATES) {
+            .retain(|addr, candidate| candidates.get(addr) == Some(&candidate.kind));
+        for (addr, kind) in candidates.into_iter().take(MAX_CANDIDATES) {
             self.candidates.entry(addr).or_insert_with(|| Candidate {
-                origin,
+                kind,
                 is_reached: None,
                 due_at: now,
                 pending: None,
@@ -216,7 +220,7 @@ impl Candidate {
         }
         let is_v4 = addr.socket_addr()?.is_ipv4();
         // What a NAT shows of this node's UDP port is open to whom that has sent to, perhaps, and to nobody else.
-        let is_strict = addr.scheme() == "utp" && self.origin == Origin::Seen;
+        let is_strict = addr.scheme() == "utp" && self.kind == CandidateKind::ServerReflexive;
         let fits = |helper: &&Helper| {
             let is_of_version = matches!(helper.network, IpNet::V4(_)) == is_v4;
             is_of_version && (!is_strict || helper.is_stranger_to_udp)
@@ -258,14 +262,16 @@ impl Candidate {
     }
 
     const fn reachability(&self) -> Reachability {
-        match (self.is_reached, self.origin) {
+        match (self.is_reached, self.kind) {
             // Its address is the same for all, so a punched hole is where peers look for it.
-            (None | Some(false), Origin::Seen) => Reachability::Punchable,
-            (None, Origin::Mapped | Origin::Own) => Reachability::Unknown,
-            (Some(true), Origin::Mapped) => Reachability::Mapped,
-            (Some(true), Origin::Own | Origin::Seen) => Reachability::Public,
-            (Some(false), Origin::Mapped) => Reachability::Unreachable,
-            (Some(false), Origin::Own) => Reachability::Punchable,
+            (None | Some(false), CandidateKind::ServerReflexive) => Reachability::Punchable,
+            (None, CandidateKind::Mapped | CandidateKind::Host) => Reachability::Unknown,
+            (Some(true), CandidateKind::Mapped) => Reachability::Mapped,
+            (Some(true), CandidateKind::Host | CandidateKind::ServerReflexive) => {
+                Reachability::Public
+            }
+            (Some(false), CandidateKind::Mapped) => Reachability::Unreachable,
+            (Some(false), CandidateKind::Host) => Reachability::Punchable,
         }
     }
 }
@@ -310,10 +316,10 @@ mod tests {
     }
 
     impl Scene {
-        fn new(origin: Origin) -> Self {
+        fn new(kind: CandidateKind) -> Self {
             let now = crust_core::rt::now();
             let mut asker = Asker::new(7);
-            asker.handle_candidates(now, [(addr(), origin)].into());
+            asker.handle_candidates(now, [(addr(), kind)].into());
             Self { asker, now }
         }
 
@@ -337,12 +343,12 @@ mod tests {
 
     #[test]
     fn dial_back_that_arrives_proves_an_address() {
-        for (origin, expected) in [
-            (Origin::Own, Reachability::Public),
-            (Origin::Seen, Reachability::Public),
-            (Origin::Mapped, Reachability::Mapped),
+        for (kind, expected) in [
+            (CandidateKind::Host, Reachability::Public),
+            (CandidateKind::ServerReflexive, Reachability::Public),
+            (CandidateKind::Mapped, Reachability::Mapped),
         ] {
-            let mut scene = Scene::new(origin);
+            let mut scene = Scene::new(kind);
             let ask = scene.ask(&[helper(1)]).unwrap();
             assert_eq!(ask.addr, addr());
             assert!(
@@ -357,7 +363,7 @@ mod tests {
 
     #[test]
     fn two_in_vain_disprove_it_and_one_does_not() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let helpers = [helper(1), helper(2)];
         let first = scene.ask(&helpers).unwrap();
         scene.answer(&first, DialBack::Failed);
@@ -370,7 +376,7 @@ mod tests {
 
     #[test]
     fn one_network_disproves_nothing_however_often_it_fails() {
-        let mut scene = Scene::new(Origin::Mapped);
+        let mut scene = Scene::new(CandidateKind::Mapped);
         for _ in 0..5 {
             let ask = scene.ask(&[helper(1)]).unwrap();
             scene.answer(&ask, DialBack::Failed);
@@ -383,9 +389,13 @@ mod tests {
 
     #[test]
     fn only_helper_is_asked_about_the_next_address_when_it_helps_again() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let utp: Addr = "utp://22.0.0.1:5483".parse().unwrap();
-        let both = [(addr(), Origin::Own), (utp.clone(), Origin::Own)].into();
+        let both = [
+            (addr(), CandidateKind::Host),
+            (utp.clone(), CandidateKind::Host),
+        ]
+        .into();
         scene.asker.handle_candidates(scene.now, both);
         let first = scene.ask(&[helper(1)]).unwrap();
         scene
@@ -398,7 +408,7 @@ mod tests {
 
     #[test]
     fn dial_back_that_came_another_way_proves_nothing() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let ask = scene.ask(&[helper(1)]).unwrap();
         for way in [("utp", true), ("tcp", false)] {
             let is_proof = scene
@@ -411,9 +421,9 @@ mod tests {
 
     #[test]
     fn whom_udp_was_sent_to_is_not_asked_about_what_a_nat_shows_of_it() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let utp: Addr = "utp://22.0.0.1:5483".parse().unwrap();
-        let seen = [(utp, Origin::Seen)].into();
+        let seen = [(utp, CandidateKind::ServerReflexive)].into();
         scene.asker.handle_candidates(scene.now, seen);
         let known = Helper {
             is_stranger_to_udp: false,
@@ -425,7 +435,7 @@ mod tests {
 
     #[test]
     fn word_of_others_than_who_was_asked_counts_for_nothing() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let ask = scene.ask(&[helper(1)]).unwrap();
         let stranger = helper(2).peer;
         assert!(
@@ -450,7 +460,7 @@ mod tests {
 
     #[test]
     fn made_without_a_connection_proves_nothing() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let ask = scene.ask(&[helper(1)]).unwrap();
         scene.answer(&ask, DialBack::Made);
         assert_eq!(scene.reachability(), Reachability::Unknown);
@@ -458,7 +468,7 @@ mod tests {
 
     #[test]
     fn whoever_refuses_or_is_silent_is_passed_over() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let helpers = [helper(1), helper(2), helper(3)];
         let first = scene.ask(&helpers).unwrap();
         scene.answer(&first, DialBack::Refused);
@@ -472,7 +482,7 @@ mod tests {
 
     #[test]
     fn what_is_known_holds_while_it_is_asked_about_again() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let ask = scene.ask(&[helper(1)]).unwrap();
         scene
             .asker
@@ -484,7 +494,7 @@ mod tests {
 
     #[test]
     fn address_that_is_gone_takes_what_was_known_with_it() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let ask = scene.ask(&[helper(1)]).unwrap();
         scene.asker.handle_candidates(scene.now, BTreeMap::new());
         assert!(
@@ -497,7 +507,7 @@ mod tests {
 
     #[test]
     fn helper_over_another_ip_version_is_not_asked() {
-        let mut scene = Scene::new(Origin::Own);
+        let mut scene = Scene::new(CandidateKind::Host);
         let over_v6 = Helper {
             network: "2d00::/48".parse().unwrap(),
             ..helper(1)

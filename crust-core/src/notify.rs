@@ -8,25 +8,26 @@ use std::{
 
 use futures::task::AtomicWaker;
 
-/// Wakes the one task that waits; a notice that comes while it does not is kept.
+/// Wakes the one task that waits for something to change; what changes while it does not wait is not lost.
 #[derive(Debug, Default)]
-pub(crate) struct Notify {
+pub struct Notify {
     is_notified: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Notify {
-    pub(crate) fn notify(&self) {
+    /// Gives a notice. Several before one is taken are one.
+    pub fn notify(&self) {
         self.is_notified.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Waits for a notice, or takes one that is kept.
+    /// Waits for a notice, or takes one that came before.
     ///
     /// # Cancel safety
     ///
     /// Safe: no notice is lost.
-    pub(crate) async fn notified(&self) {
+    pub async fn notified(&self) {
         poll_fn(|cx| {
             self.waker.register(cx.waker());
             match self.is_notified.swap(false, Ordering::Acquire) {
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notice_is_kept_and_given_once() {
+    fn notice_is_not_lost_and_not_given_twice() {
         let notify = Notify::default();
         assert!(notify.notified().now_or_never().is_none());
         notify.notify();
